@@ -1,0 +1,9 @@
+//! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
+
+pub mod exporter;
+pub mod otlp;
+pub mod pipeline;
+pub mod rejection;
+pub mod semconv;
+pub mod telemetry;
+pub mod wire;

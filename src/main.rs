@@ -1,0 +1,3 @@
+//! The `gramtrace` command.
+
+fn main() {}
