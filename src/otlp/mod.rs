@@ -1,6 +1,13 @@
 //! The OTLP wire format, read and spliced as bytes. Knows protobuf and the shape of OTLP;
 //! nothing of GenAI, of carbon, or of the transports that carry it.
 
+mod reader;
 mod signal;
+mod splice;
+pub mod value;
+mod walk;
 
+pub use reader::{Extent, Field, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
+pub use splice::Splice;
+pub use walk::{SpanAt, count, walk};

@@ -1,0 +1,171 @@
+//! `KeyValue` and `AnyValue`: reading them in place, and appending new ones. Nothing is decoded that is not asked
+//! for. <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/common/v1/common.proto>
+
+use super::reader::{Extent, Field, Reader, Value, WireError};
+
+/// The tag of `Span.attributes` (field 9, length-delimited).
+const SPAN_ATTRIBUTE_TAG: u8 = 0x4a;
+
+/// An attribute's value, as far as it is read here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Any<'a> {
+    /// `string_value`; `None`-like nonsense inside is the reader's to judge. Not checked to be UTF-8.
+    String(&'a [u8]),
+    /// `bool_value`.
+    Bool(bool),
+    /// `int_value`.
+    Int(i64),
+    /// `double_value`.
+    Double(f64),
+    /// An array, a list of pairs, bytes, or a kind that is newer than this program.
+    Other,
+    /// `{}`: present and without a value.
+    Empty,
+}
+
+/// Splits a `KeyValue` into key and value. A repeated field counts as protobuf says: the last.
+///
+/// # Errors
+/// [`WireError`] for broken bytes.
+#[inline]
+pub fn key_value(request: &[u8], pair: Extent) -> Result<(&[u8], Option<Extent>), WireError> {
+    let (mut key, mut value) = (&[][..], None);
+    let mut reader = Reader::within(request, pair);
+    while let Some(field) = reader.field()? {
+        match field {
+            Field { number: 1, value: Value::Bytes(extent) } => key = slice(request, extent),
+            Field { number: 2, value: Value::Bytes(extent) } => value = Some(extent),
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}
+
+/// Reads an `AnyValue`. Of several members of the oneof the last counts, as protobuf says.
+///
+/// # Errors
+/// [`WireError`] for broken bytes.
+pub fn any(request: &[u8], value: Extent) -> Result<Any<'_>, WireError> {
+    let mut any = Any::Empty;
+    let mut reader = Reader::within(request, value);
+    while let Some(field) = reader.field()? {
+        any = match field {
+            Field { number: 1, value: Value::Bytes(extent) } => Any::String(slice(request, extent)),
+            Field { number: 2, value: Value::Varint(flag) } => Any::Bool(flag != 0),
+            Field { number: 3, value: Value::Varint(int) } => Any::Int(int.cast_signed()),
+            Field { number: 4, value: Value::Fixed64(bits) } => Any::Double(f64::from_bits(bits)),
+            Field { number: 1..=7, .. } => Any::Other,
+            _ => continue,
+        };
+    }
+    Ok(any)
+}
+
+/// The bytes of an extent; empty if it lies outside, which a reader's extents never do.
+#[must_use]
+pub fn slice(request: &[u8], extent: Extent) -> &[u8] {
+    request.get(extent.start..extent.end).unwrap_or_default()
+}
+
+/// Appends one `Span.attributes` field with a string.
+pub fn append_string(out: &mut Vec<u8>, key: &str, value: &str) {
+    let inner = 1 + varint_len(value.len()) + value.len();
+    begin(out, key, inner);
+    out.push(0x0a);
+    append_varint(out, value.len() as u64);
+    out.extend_from_slice(value.as_bytes());
+}
+
+/// Appends one `Span.attributes` field with a double.
+pub fn append_double(out: &mut Vec<u8>, key: &str, value: f64) {
+    begin(out, key, 9);
+    out.push(0x21);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends one `Span.attributes` field with an integer.
+pub fn append_int(out: &mut Vec<u8>, key: &str, value: i64) {
+    let bits = value.cast_unsigned();
+    begin(out, key, 1 + varint_len_u64(bits));
+    out.push(0x18);
+    append_varint(out, bits);
+}
+
+/// Appends the tags and lengths of one attribute whose `AnyValue` has `value_len` bytes.
+fn begin(out: &mut Vec<u8>, key: &str, value_len: usize) {
+    let pair = 1 + varint_len(key.len()) + key.len() + 1 + varint_len(value_len) + value_len;
+    out.push(SPAN_ATTRIBUTE_TAG);
+    append_varint(out, pair as u64);
+    out.push(0x0a);
+    append_varint(out, key.len() as u64);
+    out.extend_from_slice(key.as_bytes());
+    out.push(0x12);
+    append_varint(out, value_len as u64);
+}
+
+/// Appends a varint in its shortest form.
+pub fn append_varint(out: &mut Vec<u8>, value: u64) {
+    append_padded_varint(out, value, 1);
+}
+
+/// Appends a varint of at least `width` bytes: longer than its shortest form it is padded, as some encoders do.
+pub fn append_padded_varint(out: &mut Vec<u8>, mut value: u64, width: usize) {
+    let mut written = 1;
+    while value >= 0x80 || written < width {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+        written += 1;
+    }
+    out.push((value & 0x7f) as u8);
+}
+
+/// Bytes that a length takes as a varint.
+#[must_use]
+pub const fn varint_len(value: usize) -> usize {
+    varint_len_u64(value as u64)
+}
+
+const fn varint_len_u64(value: u64) -> usize {
+    // 1 byte for every started 7 bits.
+    (70 - (value | 1).leading_zeros() as usize) / 7
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as ProstValue;
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn varints_have_the_length_that_prost_gives_them() {
+        for shift in 0..64 {
+            for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
+                let mut out = Vec::new();
+                append_varint(&mut out, value);
+                assert_eq!(out.len(), varint_len_u64(value), "{value}");
+                assert_eq!(prost::encoding::decode_varint(&mut &out[..]), Ok(value));
+            }
+        }
+    }
+
+    #[test]
+    fn appended_attributes_are_what_prost_reads() {
+        let mut out = Vec::new();
+        append_string(&mut out, "s", &"x".repeat(200));
+        append_double(&mut out, "d", 0.25);
+        append_int(&mut out, "i", -1);
+        append_int(&mut out, &"k".repeat(130), 300);
+        let span = Span::decode(&out[..]).unwrap();
+        let read: Vec<_> =
+            span.attributes.into_iter().map(|pair| (pair.key, pair.value.unwrap().value.unwrap())).collect();
+        let expected = vec![
+            ("s".to_owned(), ProstValue::StringValue("x".repeat(200))),
+            ("d".to_owned(), ProstValue::DoubleValue(0.25)),
+            ("i".to_owned(), ProstValue::IntValue(-1)),
+            ("k".repeat(130), ProstValue::IntValue(300)),
+        ];
+        assert_eq!(read, expected);
+    }
+}

@@ -1,0 +1,121 @@
+//! From a trace request to its spans: ResourceSpans -> ScopeSpans -> Span, in the order of the wire, without
+//! allocating. Also counts items of the other signals. Reads envelopes only; attributes are read elsewhere.
+//! <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto>
+
+use super::Signal;
+use super::reader::{Extent, Field, Reader, Value, WireError, WireErrorKind};
+
+/// `ExportTraceServiceRequest.resource_spans`, and its like in the other signals.
+const RESOURCE_ITEMS: u32 = 1;
+/// `ResourceSpans.resource`.
+const RESOURCE: u32 = 1;
+/// `ResourceSpans.scope_spans`, and its like in the other signals.
+const SCOPE_ITEMS: u32 = 2;
+/// `ScopeSpans.scope`.
+const SCOPE: u32 = 1;
+/// `ScopeSpans.spans`, and its like in the other signals.
+const ITEMS: u32 = 2;
+
+/// A span inside its request, with the messages around it.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanAt {
+    /// The `ResourceSpans` it is in.
+    pub resource_spans: Extent,
+    /// The `ScopeSpans` it is in.
+    pub scope_spans: Extent,
+    /// The `Span` itself.
+    pub span: Extent,
+    /// The `Resource`, where there is one. Of several, which protobuf would merge, the last.
+    pub resource: Option<Extent>,
+    /// The `InstrumentationScope`, likewise.
+    pub scope: Option<Extent>,
+}
+
+/// Calls `visit` for each span of a trace request, in the order of the wire, and gives the number of spans.
+/// Fields may come in any order: the Go Collector writes a message's fields descending.
+///
+/// # Errors
+/// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, or what `visit` returns.
+pub fn walk(request: &[u8], mut visit: impl FnMut(SpanAt) -> Result<(), WireError>) -> Result<u64, WireError> {
+    let mut spans = 0u64;
+    each(request, Reader::new(request), RESOURCE_ITEMS, |resource_spans| {
+        let resource = last(Reader::within(request, resource_spans), RESOURCE)?;
+        each(request, Reader::within(request, resource_spans), SCOPE_ITEMS, |scope_spans| {
+            let scope = last(Reader::within(request, scope_spans), SCOPE)?;
+            each(request, Reader::within(request, scope_spans), ITEMS, |span| {
+                spans += 1;
+                visit(SpanAt { resource_spans, scope_spans, span, resource, scope })
+            })
+        })
+    })?;
+    Ok(spans)
+}
+
+/// The number of items in a request: spans, log records, or data points of metrics.
+///
+/// # Errors
+/// [`WireError`] for bytes that are no request of that signal, as far as the items' envelopes go.
+pub fn count(signal: Signal, request: &[u8]) -> Result<u64, WireError> {
+    let mut items = 0u64;
+    each(request, Reader::new(request), RESOURCE_ITEMS, |resource| {
+        each(request, Reader::within(request, resource), SCOPE_ITEMS, |scope| {
+            each(request, Reader::within(request, scope), ITEMS, |item| {
+                items += match signal {
+                    Signal::Traces | Signal::Logs => 1,
+                    Signal::Metrics => data_points(request, item)?,
+                };
+                Ok(())
+            })
+        })
+    })?;
+    Ok(items)
+}
+
+/// `Metric.{gauge, sum, histogram, exponential_histogram, summary}`: in each, field 1 holds the data points.
+fn data_points(request: &[u8], metric: Extent) -> Result<u64, WireError> {
+    let mut points = 0u64;
+    let mut reader = Reader::within(request, metric);
+    while let Some(field) = reader.field()? {
+        if let Field { number: 5 | 7 | 9 | 10 | 11, value } = field {
+            each(request, Reader::within(request, message(value, metric)?), 1, |_| {
+                points += 1;
+                Ok(())
+            })?;
+        }
+    }
+    Ok(points)
+}
+
+fn each(
+    request: &[u8],
+    mut reader: Reader<'_>,
+    number: u32,
+    mut visit: impl FnMut(Extent) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    let whole = Extent { prefix: 0, start: 0, end: request.len() };
+    while let Some(field) = reader.field()? {
+        if field.number == number {
+            visit(message(field.value, whole)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn last(mut reader: Reader<'_>, number: u32) -> Result<Option<Extent>, WireError> {
+    let mut found = None;
+    while let Some(field) = reader.field()? {
+        if let Field { number: n, value: Value::Bytes(extent) } = field
+            && n == number
+        {
+            found = Some(extent);
+        }
+    }
+    Ok(found)
+}
+
+fn message(value: Value, around: Extent) -> Result<Extent, WireError> {
+    match value {
+        Value::Bytes(extent) => Ok(extent),
+        _ => Err(WireError { offset: around.start, kind: WireErrorKind::WrongWireType }),
+    }
+}
