@@ -6,4 +6,5 @@ pub mod pipeline;
 pub mod rejection;
 pub mod semconv;
 pub mod telemetry;
+pub mod units;
 pub mod wire;
