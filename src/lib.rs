@@ -1,6 +1,7 @@
 //! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
 
 pub mod exporter;
+pub mod genai;
 pub mod otlp;
 pub mod pipeline;
 pub mod rejection;

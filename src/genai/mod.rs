@@ -1,0 +1,71 @@
+//! What a span says about a model call: its role, its usage, the names of its model; and which of several reports
+//! of one call counts. Knows attributes and spans; nothing of factors, energy or carbon.
+
+mod calls;
+mod keys;
+mod role;
+mod span;
+mod tokens;
+
+pub use calls::{Report, counted, remote_agents_with_children};
+pub use keys::KeyTable;
+pub use role::Role;
+pub use span::{Hits, SpanFields, scan};
+pub use tokens::{RawTokens, inclusive};
+
+/// What became of a span of the GenAI kind. The names are a contract: only `ok` (and the unknowns, for tokens) may be
+/// summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Counted, with tokens and values.
+    Ok,
+    /// Counted, with tokens; no factor is known for its model.
+    UnknownModel,
+    /// Counted, with tokens; it names no model.
+    NoModel,
+    /// A model call without usage: nothing is estimated.
+    NoTokens,
+    /// A failed call without usage.
+    Error,
+    /// Repeats what its children report.
+    Aggregate,
+    /// Another report of a call that was counted.
+    Duplicate,
+    /// A later report that brings the value which the first one lacked: values, no tokens.
+    Repriced,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::UnknownModel,
+        Self::NoModel,
+        Self::NoTokens,
+        Self::Error,
+        Self::Aggregate,
+        Self::Duplicate,
+        Self::Repriced,
+    ];
+
+    /// The value of the attribute `status`, and of the label in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::UnknownModel => "unknown_model",
+            Self::NoModel => "no_model",
+            Self::NoTokens => "no_tokens",
+            Self::Error => "error",
+            Self::Aggregate => "aggregate",
+            Self::Duplicate => "duplicate",
+            Self::Repriced => "repriced",
+        }
+    }
+
+    /// Whether the span is one call of those that are counted.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Ok | Self::UnknownModel | Self::NoModel)
+    }
+}

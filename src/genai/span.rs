@@ -1,0 +1,182 @@
+//! One span read from its bytes: the fields that counting needs, and the attributes that mean something. One pass,
+//! nothing copied, nothing allocated for spans without such attributes.
+
+use smallvec::SmallVec;
+
+use super::keys::{KeyTable, Meaning};
+use crate::otlp::value::{self, Any};
+use crate::otlp::{Extent, Field, Reader, Value, WireError};
+
+/// `Span.kind` of a call to a remote service.
+const KIND_CLIENT: u64 = 3;
+/// `Status.code` of a failed span.
+const STATUS_ERROR: u64 = 2;
+
+/// An attribute that means something: what, its rank in its list, and where its value stands.
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    meaning: Meaning,
+    rank: u8,
+    value: Extent,
+}
+
+/// The attributes of one span that mean something, in the order of the wire. Reused from span to span.
+#[derive(Debug, Default)]
+pub struct Hits {
+    hits: SmallVec<[Hit; 32]>,
+    /// Whether some key may mark a span of the GenAI kind.
+    marked: bool,
+    /// Whether some key begins with `gen_ai.`.
+    gen_ai: bool,
+}
+
+/// The fields of a span that counting needs. Ids are as they came: valid ones have 16 and 8 bytes, not all zero.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SpanFields<'a> {
+    /// `trace_id`.
+    pub trace_id: &'a [u8],
+    /// `span_id`.
+    pub span_id: &'a [u8],
+    /// `parent_span_id`; empty on a root.
+    pub parent_id: &'a [u8],
+    /// `start_time_unix_nano`; 0 where unknown.
+    pub start_ns: u64,
+    /// `end_time_unix_nano`; 0 where unknown.
+    pub end_ns: u64,
+    /// Whether the kind is CLIENT.
+    pub client: bool,
+    /// Whether the status is ERROR.
+    pub error: bool,
+}
+
+impl SpanFields<'_> {
+    /// From start to end in seconds; `None` where either is unknown or the end comes first.
+    #[must_use]
+    pub fn duration_s(&self) -> Option<f64> {
+        if self.start_ns == 0 {
+            return None;
+        }
+        self.end_ns.checked_sub(self.start_ns).map(|ns| ns as f64 / 1e9)
+    }
+}
+
+/// Reads a span: its fields are returned, its telling attributes put into `hits`.
+///
+/// # Errors
+/// [`WireError`] for broken bytes.
+pub fn scan<'a>(
+    request: &'a [u8],
+    span: Extent,
+    keys: &KeyTable,
+    hits: &mut Hits,
+) -> Result<SpanFields<'a>, WireError> {
+    hits.clear();
+    let mut fields = SpanFields::default();
+    let mut reader = Reader::within(request, span);
+    while let Some(Field { number, value }) = reader.field()? {
+        match (number, value) {
+            (9, Value::Bytes(pair)) => hits.read(request, pair, keys)?,
+            (1, Value::Bytes(id)) => fields.trace_id = value::slice(request, id),
+            (2, Value::Bytes(id)) => fields.span_id = value::slice(request, id),
+            (4, Value::Bytes(id)) => fields.parent_id = value::slice(request, id),
+            (6, Value::Varint(kind)) => fields.client = kind == KIND_CLIENT,
+            (7, Value::Fixed64(ns)) => fields.start_ns = ns,
+            (8, Value::Fixed64(ns)) => fields.end_ns = ns,
+            (15, Value::Bytes(status)) => fields.error = is_error(request, status)?,
+            _ => {}
+        }
+    }
+    Ok(fields)
+}
+
+/// `Status.code` is field 3.
+fn is_error(request: &[u8], status: Extent) -> Result<bool, WireError> {
+    let mut error = false;
+    let mut reader = Reader::within(request, status);
+    while let Some(field) = reader.field()? {
+        if let Field { number: 3, value: Value::Varint(code) } = field {
+            error = code == STATUS_ERROR;
+        }
+    }
+    Ok(error)
+}
+
+impl Hits {
+    fn clear(&mut self) {
+        self.hits.clear();
+        self.marked = false;
+        self.gen_ai = false;
+    }
+
+    #[inline]
+    fn read(&mut self, request: &[u8], pair: Extent, keys: &KeyTable) -> Result<(), WireError> {
+        let (key, value) = value::key_value(request, pair)?;
+        self.gen_ai |= key.starts_with(b"gen_ai.");
+        if let (Some((meaning, rank)), Some(value)) = (keys.get(key), value) {
+            self.marked |= meaning.marks();
+            self.hits.push(Hit { meaning, rank, value });
+        }
+        Ok(())
+    }
+
+    /// Whether the span may be of the GenAI kind at all.
+    #[must_use]
+    pub const fn marked(&self) -> bool {
+        self.marked
+    }
+
+    /// Whether the span has a key that begins with `gen_ai.`.
+    #[must_use]
+    pub const fn has_gen_ai_key(&self) -> bool {
+        self.gen_ai
+    }
+
+    /// Whether some attribute has this meaning.
+    #[must_use]
+    pub fn has(&self, meaning: Meaning) -> bool {
+        self.hits.iter().any(|hit| hit.meaning == meaning)
+    }
+
+    /// The first non-empty string with this meaning, by rank, then by order. Strings that are not UTF-8 are passed over.
+    #[must_use]
+    pub fn string<'a>(&self, request: &'a [u8], meaning: Meaning) -> Option<&'a str> {
+        self.first(meaning, |hit| non_empty_string(request, hit.value))
+    }
+
+    /// Every non-empty string with this meaning, by rank, then by order.
+    #[must_use]
+    pub fn strings<'a>(&self, request: &'a [u8], meaning: Meaning) -> SmallVec<[&'a str; 4]> {
+        let mut ranked: SmallVec<[(u8, &str); 4]> = self
+            .hits
+            .iter()
+            .filter(|hit| hit.meaning == meaning)
+            .filter_map(|hit| Some((hit.rank, non_empty_string(request, hit.value)?)))
+            .collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.into_iter().map(|(_, string)| string).collect()
+    }
+
+    /// The first value with this meaning that `parse` takes, by rank, then by order.
+    pub fn parse<T>(&self, request: &[u8], meaning: Meaning, parse: impl Fn(Any<'_>) -> Option<T>) -> Option<T> {
+        self.first(meaning, |hit| value::any(request, hit.value).ok().and_then(&parse))
+    }
+
+    fn first<T>(&self, meaning: Meaning, read: impl Fn(&Hit) -> Option<T>) -> Option<T> {
+        let mut best: Option<(u8, T)> = None;
+        for hit in self.hits.iter().filter(|hit| hit.meaning == meaning) {
+            if best.as_ref().is_none_or(|(rank, _)| hit.rank < *rank)
+                && let Some(value) = read(hit)
+            {
+                best = Some((hit.rank, value));
+            }
+        }
+        best.map(|(_, value)| value)
+    }
+}
+
+fn non_empty_string(request: &[u8], value: Extent) -> Option<&str> {
+    match value::any(request, value) {
+        Ok(Any::String(bytes)) => std::str::from_utf8(bytes).ok().filter(|string| !string.is_empty()),
+        _ => None,
+    }
+}
