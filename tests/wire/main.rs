@@ -2,6 +2,7 @@
 //! nobody knows, and bytes that end too soon.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+#![allow(unreachable_pub)] // modules of a test binary have no public
 
 mod arbitrary;
 mod rewritten;
