@@ -1,0 +1,71 @@
+//! The names of the metrics, what they are and what they mean: a contract with dashboards and alerts.
+//! Those of the Collector stand exactly as it documents them; this project's own follow Prometheus' conventions.
+//! Knows nothing of values.
+
+use super::text::{Family, Kind};
+use crate::otlp::Signal;
+
+const fn untyped(name: &'static str, help: &'static str) -> Family {
+    Family { name, kind: Kind::Untyped, help }
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    Family { name, kind: Kind::Counter, help }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    Family { name, kind: Kind::Gauge, help }
+}
+
+pub(super) const ACCEPTED: [Family; Signal::ALL.len()] = [
+    untyped("otelcol_receiver_accepted_spans", "Spans of requests that every backend acknowledged."),
+    untyped("otelcol_receiver_accepted_metric_points", "Metric points of requests that every backend acknowledged."),
+    untyped("otelcol_receiver_accepted_log_records", "Log records of requests that every backend acknowledged."),
+];
+pub(super) const REFUSED: [Family; Signal::ALL.len()] = [
+    untyped("otelcol_receiver_refused_spans", "Spans of requests that were understood and not acknowledged."),
+    untyped(
+        "otelcol_receiver_refused_metric_points",
+        "Metric points of requests that were understood and not acknowledged.",
+    ),
+    untyped(
+        "otelcol_receiver_refused_log_records",
+        "Log records of requests that were understood and not acknowledged.",
+    ),
+];
+pub(super) const SENT: [Family; Signal::ALL.len()] = [
+    untyped("otelcol_exporter_sent_spans", "Spans that the backend acknowledged."),
+    untyped("otelcol_exporter_sent_metric_points", "Metric points that the backend acknowledged."),
+    untyped("otelcol_exporter_sent_log_records", "Log records that the backend acknowledged."),
+];
+pub(super) const SEND_FAILED: [Family; Signal::ALL.len()] = [
+    untyped("otelcol_exporter_send_failed_spans", "Spans that could not be delivered."),
+    untyped("otelcol_exporter_send_failed_metric_points", "Metric points that could not be delivered."),
+    untyped("otelcol_exporter_send_failed_log_records", "Log records that could not be delivered."),
+];
+pub(super) const UPTIME: Family = untyped("otelcol_process_uptime", "Seconds since the process started.");
+pub(super) const RESIDENT: Family = untyped("otelcol_process_memory_rss", "Resident memory of the process in bytes.");
+pub(super) const BUILD_INFO: Family =
+    gauge("gramtrace_build_info", "Always 1; the version of this gramtrace is its label.");
+pub(super) const REQUESTS: Family = counter("gramtrace_receiver_requests_total", "Export requests by how they ended.");
+pub(super) const RECEIVED: Family = counter(
+    "gramtrace_receiver_received_items_total",
+    "Items of requests that were understood: accepted, refused, or in flight.",
+);
+pub(super) const INSIDE: Family =
+    gauge("gramtrace_receiver_in_flight_items", "Items that were received and not yet answered.");
+pub(super) const ADMITTED: Family = counter(
+    "gramtrace_exporter_admitted_items_total",
+    "Items given to the exporter: sent, failed, rejected by the backend, or in flight.",
+);
+pub(super) const REJECTED: Family = counter(
+    "gramtrace_exporter_rejected_items_total",
+    "Items that the backend rejected in the partial success of a request that it acknowledged.",
+);
+pub(super) const UNDERWAY: Family =
+    gauge("gramtrace_exporter_in_flight_items", "Items that were sent and not yet answered for.");
+pub(super) const SPANS: Family = counter("gramtrace_spans_total", "Spans of the GenAI kind by what became of them.");
+pub(super) const OVER_CAPACITY: Family = counter(
+    "gramtrace_labels_over_capacity_total",
+    "Bookings that went to the label value other because there were too many receivers or exporters.",
+);
