@@ -1,5 +1,6 @@
 //! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
 
+pub mod admin;
 pub mod exporter;
 pub mod genai;
 pub mod otlp;
