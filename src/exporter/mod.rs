@@ -1,28 +1,80 @@
 //! Delivering requests to backends. Each exporter owns its transport and classifies what came back;
 //! none knows what is inside a request.
 
+mod answer;
+mod backend;
+mod build;
+mod cause;
+mod dial;
+mod endpoint;
+mod grpc;
+mod grpc_answer;
+mod headers;
+mod http;
+mod http_answer;
 mod outcome;
+mod payload;
+mod retry_after;
+mod time_limit;
+mod tls;
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
+pub use answer::{PartialSuccess, partial_success};
+pub use backend::MAX_REQUEST_BYTES;
+pub use build::{ExporterBuildError, Problem};
+pub use endpoint::{EndpointError, http as http_endpoint, http_endpoints};
+pub use grpc::{GrpcExporter, GrpcExporterSettings, Keepalive};
+pub use headers::{HeaderError, Headers};
+pub use http::{HttpExporter, HttpExporterSettings};
 pub use outcome::Outcome;
+pub use payload::DEFAULT_LEVEL;
+pub use tls::{TlsError, TlsSettings};
 
 use crate::otlp::Signal;
 
 /// A backend, by the way it is reached.
 #[derive(Debug)]
 pub enum Exporter {
+    /// OTLP over gRPC.
+    Grpc(Box<GrpcExporter>),
+    /// OTLP over HTTP, in protobuf.
+    Http(Box<HttpExporter>),
     /// Acknowledges everything and sends nothing.
     Discard,
 }
 
 impl Exporter {
-    /// Sends one request, once. Ends at `deadline` or at the exporter's own timeout, whichever is sooner.
-    pub async fn send(&self, _signal: Signal, _body: Bytes, _deadline: Option<Instant>) -> Outcome {
+    /// The exporter's id as configured.
+    #[must_use]
+    pub fn name(&self) -> &str {
         match self {
+            Self::Grpc(exporter) => exporter.name(),
+            Self::Http(exporter) => exporter.name(),
+            Self::Discard => "discard",
+        }
+    }
+
+    /// Sends one request, once. Ends at `deadline` or at the exporter's own timeout, whichever is sooner.
+    pub async fn send(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
+        match self {
+            Self::Grpc(exporter) => exporter.send(signal, body, deadline).await,
+            Self::Http(exporter) => exporter.send(signal, body, deadline).await,
             Self::Discard => Outcome::Delivered { response: Bytes::new() },
         }
+    }
+}
+
+impl From<GrpcExporter> for Exporter {
+    fn from(exporter: GrpcExporter) -> Self {
+        Self::Grpc(Box::new(exporter))
+    }
+}
+
+impl From<HttpExporter> for Exporter {
+    fn from(exporter: HttpExporter) -> Self {
+        Self::Http(Box::new(exporter))
     }
 }
