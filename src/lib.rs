@@ -1,7 +1,9 @@
 //! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
 
 pub mod admin;
+pub mod estimate;
 pub mod exporter;
+pub mod factors;
 pub mod genai;
 pub mod otlp;
 pub mod pipeline;

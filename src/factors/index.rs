@@ -1,0 +1,146 @@
+//! From a name to its model: exact names and aliases first, then the name without its packing, then without its date.
+//! Never a part of a name: a wrong model is worse than none.
+
+use super::any_case;
+use super::dates;
+use super::model::ModelId;
+use super::names::{self, CleanName, Packing};
+use super::providers::{Provider, ProviderHint};
+
+/// How a name found its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Match {
+    /// The name is the model's own.
+    Exact,
+    /// Another name of the model, or its name with a tag.
+    Alias,
+    /// The name of a dated version.
+    DatedSnapshot,
+    /// The id of a platform, hub or router.
+    PlatformId,
+    /// Only its size was read from the name.
+    SizeParsed,
+    /// The operator's map of deployments says so.
+    DeploymentMap,
+    /// A value for a class of models, where the policy allows it.
+    Fallback,
+}
+
+/// A model that a name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution<'n> {
+    /// The model.
+    pub model: ModelId,
+    /// How the name found it.
+    pub matched: Match,
+    /// The cloud region, or an area such as `eu`, that the name carries.
+    pub region_hint: Option<&'n str>,
+}
+
+/// A name under which a model is found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NamedModel {
+    pub(super) name: Box<str>,
+    pub(super) provider: Provider,
+    pub(super) model: ModelId,
+    pub(super) maker: Box<str>,
+    pub(super) matched: Match,
+    /// Whether the name means this model only at this provider.
+    pub(super) only_at_provider: bool,
+}
+
+/// Every name, in the order of [`any_case::cmp`] and then of providers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NameIndex(Box<[NamedModel]>);
+
+impl Match {
+    /// Every way of matching.
+    pub const ALL: [Self; 7] = [
+        Self::Exact,
+        Self::Alias,
+        Self::DatedSnapshot,
+        Self::PlatformId,
+        Self::SizeParsed,
+        Self::DeploymentMap,
+        Self::Fallback,
+    ];
+
+    /// The value of `match`. A name that means no model is `none` there.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Alias => "alias",
+            Self::DatedSnapshot => "dated-snapshot",
+            Self::PlatformId => "platform-id",
+            Self::SizeParsed => "size-parsed",
+            Self::DeploymentMap => "deployment-map",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
+impl NameIndex {
+    pub(super) fn new(mut names: Vec<NamedModel>) -> Self {
+        names.sort_by(|one, other| {
+            any_case::cmp(&one.name, &other.name).then_with(|| one.provider.cmp(&other.provider))
+        });
+        Self(names.into())
+    }
+
+    /// What EcoLogits finds: the very name at the very provider.
+    pub(super) fn exact(&self, provider: Provider, name: &str) -> Option<&NamedModel> {
+        self.named(name).iter().find(|entry| entry.provider == provider && *entry.name == *name)
+    }
+
+    /// The model that `name`, as it arrived, means when `provider` is said to serve it.
+    pub(super) fn resolve<'n>(&self, name: &'n str, provider: ProviderHint) -> Option<Resolution<'n>> {
+        let text = names::bare(name)?;
+        if let Some(entry) = self.find(text, provider, None) {
+            return Some(Resolution { model: entry.model, matched: entry.matched, region_hint: None });
+        }
+        let clean = names::clean(text);
+        let (entry, undated) = self.find_clean(&clean, provider)?;
+        let matched = match clean.packing {
+            Packing::Platform => Match::PlatformId,
+            Packing::Tagged => Match::Alias,
+            Packing::Bare if undated => Match::DatedSnapshot,
+            Packing::Bare => entry.matched,
+        };
+        Some(Resolution { model: entry.model, matched, region_hint: clean.region })
+    }
+
+    /// The entry, and whether a date had to be dropped for it.
+    fn find_clean(&self, clean: &CleanName<'_>, provider: ProviderHint) -> Option<(&NamedModel, bool)> {
+        if let Some(entry) = self.find(clean.text, provider, clean.maker) {
+            return Some((entry, false));
+        }
+        let undated = dates::without_date(clean.text)?;
+        let entry = self
+            .find(undated, provider, clean.maker)
+            .or_else(|| self.find(dates::without_stage(undated)?, provider, clean.maker))?;
+        // On a hub a date tells repositories apart, and is nobody's snapshot.
+        if entry.provider == Provider::HuggingFace { None } else { Some((entry, true)) }
+    }
+
+    /// The entry at the provider, else the one that every provider who has the name agrees on.
+    fn find(&self, name: &str, provider: ProviderHint, maker: Option<&str>) -> Option<&NamedModel> {
+        let is_of_maker = |entry: &&NamedModel| maker.is_none_or(|maker| *entry.maker == *maker);
+        let hits = self.named(name);
+        if let ProviderHint::Known(provider) = provider
+            && let Some(entry) = hits.iter().filter(is_of_maker).find(|entry| entry.provider == provider)
+        {
+            return Some(entry);
+        }
+        let mut hits = hits.iter().filter(is_of_maker).filter(|entry| !entry.only_at_provider);
+        let first = hits.next()?;
+        if hits.all(|entry| entry.maker == first.maker) { Some(first) } else { None }
+    }
+
+    fn named(&self, name: &str) -> &[NamedModel] {
+        let start = self.0.partition_point(|entry| any_case::cmp(&entry.name, name).is_lt());
+        let rest = self.0.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|entry| entry.name.eq_ignore_ascii_case(name)).count();
+        rest.get(..length).unwrap_or_default()
+    }
+}

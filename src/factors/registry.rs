@@ -1,0 +1,199 @@
+//! The registry: every table, loaded once and never changed, and the three questions it answers: which model, which
+//! zone, which place. A new set of files is a new registry.
+
+use super::any_case;
+use super::hosts;
+use super::index::{Match, NameIndex, Resolution};
+use super::loader::{self, RegistryError};
+use super::model::{Model, ModelId};
+use super::place::{Basis, Facility, FacilityId, Place, PlaceQuery};
+use super::providers::{Provider, ProviderHint};
+use super::zone::{Zone, ZoneId};
+
+/// The set of factors that the rows of EcoLogits make, and the method that goes with it.
+pub const ECOLOGITS: &str = "ecologits/0.11.3";
+
+/// Models, zones, data centres and regions, with the label that names exactly this set of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registry {
+    pub(super) label: String,
+    pub(super) models: Box<[Model]>,
+    /// In the order of their codes.
+    pub(super) zones: Box<[Zone]>,
+    pub(super) world: ZoneId,
+    pub(super) facilities: Box<[Facility]>,
+    pub(super) names: NameIndex,
+    /// Cloud regions and one-country areas, in the order of [`any_case::cmp`].
+    pub(super) regions: Box<[(Box<str>, ZoneId)]>,
+}
+
+/// A strict look-up found nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// EcoLogits has no such model at that provider.
+    #[error("model-not-registered: no model `{name}` of provider `{provider}`")]
+    ModelNotRegistered {
+        /// The provider that was asked for.
+        provider: String,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// There is no such zone.
+    #[error("zone-not-registered: no zone `{zone}`")]
+    ZoneNotRegistered {
+        /// The zone that was asked for.
+        zone: String,
+    },
+}
+
+impl LookupError {
+    /// EcoLogits' code of the error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ModelNotRegistered { .. } => "model-not-registered",
+            Self::ZoneNotRegistered { .. } => "zone-not-registered",
+        }
+    }
+}
+
+impl Registry {
+    /// The registry that is built in.
+    ///
+    /// # Errors
+    /// [`RegistryError`] where a built-in file is broken, which the tests of the build exclude.
+    pub fn builtin() -> Result<Self, RegistryError> {
+        loader::builtin()
+    }
+
+    /// `<version>+<first 8 hex digits of the sha256 over the loaded files>`.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The model; `None` for an id of another registry.
+    #[must_use]
+    pub fn model(&self, id: ModelId) -> Option<&Model> {
+        self.models.get(id.0 as usize)
+    }
+
+    /// Every model, in the order of the tables.
+    pub fn models(&self) -> impl Iterator<Item = (ModelId, &Model)> {
+        (0..).map(ModelId).zip(&self.models)
+    }
+
+    /// The zone; `None` for an id of another registry.
+    #[must_use]
+    pub fn zone(&self, id: ZoneId) -> Option<&Zone> {
+        self.zones.get(id.0 as usize)
+    }
+
+    /// Every zone, in the order of their codes.
+    pub fn zones(&self) -> impl Iterator<Item = (ZoneId, &Zone)> {
+        (0..).map(ZoneId).zip(&self.zones)
+    }
+
+    /// The data centre; `None` for an id of another registry.
+    #[must_use]
+    pub fn facility(&self, id: FacilityId) -> Option<&Facility> {
+        self.facilities.get(id.0 as usize)
+    }
+
+    /// EcoLogits' own look-up: the very name, or alias, at the very provider.
+    ///
+    /// # Errors
+    /// [`LookupError::ModelNotRegistered`].
+    pub fn ecologits(&self, provider: &str, name: &str) -> Result<Resolution<'static>, LookupError> {
+        Provider::from_name(provider)
+            .and_then(|provider| self.names.exact(provider, name))
+            .map(|entry| {
+                let is_own = self.model(entry.model).is_some_and(|model| model.name() == &*entry.name);
+                let matched = if is_own { Match::Exact } else { Match::Alias };
+                Resolution { model: entry.model, matched, region_hint: None }
+            })
+            .ok_or_else(|| LookupError::ModelNotRegistered { provider: provider.to_owned(), name: name.to_owned() })
+    }
+
+    /// The model that a span's name means, with the provider attribute as it arrived. A provider that has the name
+    /// comes first; a name that means one model wherever it is served is found under any provider.
+    #[must_use]
+    pub fn resolve<'n>(&self, name: &'n str, provider: Option<&str>) -> Option<Resolution<'n>> {
+        self.names.resolve(name, ProviderHint::read(provider.unwrap_or_default()))
+    }
+
+    /// The zone with exactly this code.
+    ///
+    /// # Errors
+    /// [`LookupError::ZoneNotRegistered`].
+    pub fn zone_by_code(&self, code: &str) -> Result<ZoneId, LookupError> {
+        self.zones
+            .binary_search_by(|zone| (*zone.code).cmp(code))
+            .ok()
+            .and_then(|at| u32::try_from(at).ok())
+            .map(ZoneId)
+            .ok_or_else(|| LookupError::ZoneNotRegistered { zone: code.to_owned() })
+    }
+
+    /// The zone of a cloud region of AWS, Azure or Google, or of an area that bounds to one country, in any case.
+    #[must_use]
+    pub fn zone_of_region(&self, region: &str) -> Option<ZoneId> {
+        let region = region.trim();
+        let at = self.regions.binary_search_by(|(name, _)| any_case::cmp(name, region)).ok()?;
+        self.regions.get(at).map(|(_, zone)| *zone)
+    }
+
+    /// Where a call is computed: the first of the span's region, the host's, the model id's, the provider's default
+    /// and the world that says something.
+    ///
+    /// PUE and WUE are the row's of the model's provider, also on a platform: EcoLogits knows no others. Its default
+    /// zone holds too, but for a released model that someone else is said to serve: that can be anywhere.
+    #[must_use]
+    pub fn place(&self, query: &PlaceQuery<'_>) -> Place {
+        let hint = ProviderHint::read(query.provider.unwrap_or_default());
+        let model = query.model.and_then(|id| self.model(id));
+        let facility = self.facility_of(model, hint);
+        let regions = [
+            (query.span_region, Basis::SpanRegion),
+            (query.server_address.and_then(hosts::region_in_host), Basis::HostRegion),
+            (query.region_hint, Basis::ModelRegion),
+        ];
+        let said = regions.into_iter().find_map(|(region, basis)| Some((self.zone_of_region(region?)?, basis)));
+        let (zone, basis) = said
+            .or_else(|| {
+                let id = facility.filter(|_| is_at_its_provider(model, hint))?;
+                Some((self.facility(id)?.zone, Basis::Provider))
+            })
+            .unwrap_or((self.world, Basis::World));
+        Place { zone, basis, facility }
+    }
+
+    /// The data centre of a provider.
+    pub(super) fn facility_at(&self, provider: Provider) -> Option<FacilityId> {
+        let at = self.facilities.iter().position(|facility| facility.provider == provider)?;
+        u32::try_from(at).ok().map(FacilityId)
+    }
+
+    /// The data centre of a model's own provider: what a place without one falls back to.
+    #[must_use]
+    pub fn facility_of_model(&self, model: &Model) -> Option<FacilityId> {
+        self.facility_at(model.provider())
+    }
+
+    fn facility_of(&self, model: Option<&Model>, hint: ProviderHint) -> Option<FacilityId> {
+        match (model, hint) {
+            (Some(model), _) => self.facility_of_model(model),
+            (None, ProviderHint::Known(provider)) => self.facility_at(provider),
+            (None, _) => None,
+        }
+    }
+}
+
+fn is_at_its_provider(model: Option<&Model>, hint: ProviderHint) -> bool {
+    let Some(model) = model else { return true };
+    match hint {
+        ProviderHint::Known(provider) => provider == model.provider() || !model.is_released(),
+        ProviderHint::Other => !model.is_released(),
+        ProviderHint::Platform | ProviderHint::Unstated => true,
+    }
+}
