@@ -10,5 +10,6 @@ pub mod pipeline;
 pub mod rejection;
 pub mod semconv;
 pub mod telemetry;
+pub mod trace;
 pub mod units;
 pub mod wire;

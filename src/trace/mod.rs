@@ -1,0 +1,15 @@
+//! Receipts: what spans say of the footprint of their calls, added up a trace at a time and shown to people.
+//! This is the reader's side, as a backend sees it: it shares no code with what writes the attributes.
+
+mod columns;
+pub mod figures;
+mod line;
+pub mod receipts;
+mod sum;
+mod table;
+mod totals;
+
+pub use line::{detail, line};
+pub use receipts::{Range, Receipt, Receipts};
+pub use table::{Row, Style, table};
+pub use totals::{Totals, by_trace};
