@@ -85,8 +85,8 @@ fn reason(status: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::receipts::Range;
     use super::*;
+    use crate::trace::Range;
 
     fn receipt(status: &str) -> Receipt {
         Receipt {

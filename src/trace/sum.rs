@@ -1,4 +1,5 @@
-//! Adding many small doubles without losing them. Knows nothing of units.
+//! Adding many small doubles, and ranges of them, without losing any.
+//! Knows nothing of units.
 
 use super::receipts::Range;
 

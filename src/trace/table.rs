@@ -184,8 +184,8 @@ fn number_of(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::receipts::Range;
     use super::*;
+    use crate::trace::Range;
 
     fn call(trace_id: &str, service: &str, model: &str) -> Receipt {
         Receipt {
