@@ -31,6 +31,8 @@ pub enum Verbosity {
 /// What is written, and which keys are receipts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DebugSettings {
+    /// The exporter's id as configured, `type[/name]`.
+    pub name: String,
     /// How much.
     pub verbosity: Verbosity,
     /// The prefix of the keys, with its dot: `gramtrace.` unless configured.
@@ -55,6 +57,12 @@ impl DebugExporter {
     #[must_use]
     pub fn new(settings: DebugSettings, writer: Box<dyn Write + Send>) -> Self {
         Self { settings, writer: Mutex::new(writer), broken: AtomicBool::new(false) }
+    }
+
+    /// The exporter's id as configured.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.settings.name
     }
 
     /// Writes what `body`, an `Export*ServiceRequest` as protobuf, says. Always delivered.
@@ -88,7 +96,7 @@ impl DebugExporter {
         if let Err(error) = writer.write_all(text.as_bytes()).and_then(|()| writer.flush())
             && !self.broken.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(%error, "the debug exporter cannot write: receipts are not shown");
+            tracing::warn!(exporter = self.name(), %error, "the debug exporter cannot write: receipts are not shown");
         }
     }
 }
@@ -169,7 +177,7 @@ mod tests {
 
     fn shown(verbosity: Verbosity, signal: Signal, body: Vec<u8>) -> String {
         let console = Console::default();
-        let settings = DebugSettings { verbosity, prefix: "gramtrace.".to_owned() };
+        let settings = DebugSettings { name: "debug".to_owned(), verbosity, prefix: "gramtrace.".to_owned() };
         let outcome = DebugExporter::new(settings, Box::new(console.clone())).send(signal, &body.into());
         assert_eq!(outcome, Outcome::Delivered { response: Bytes::new() });
         String::from_utf8(console.0.lock().unwrap().clone()).unwrap()
@@ -270,7 +278,8 @@ mod tests {
                 Ok(())
             }
         }
-        let settings = DebugSettings { verbosity: Verbosity::Normal, prefix: "gramtrace.".to_owned() };
+        let settings =
+            DebugSettings { name: "debug".to_owned(), verbosity: Verbosity::Normal, prefix: "gramtrace.".to_owned() };
         let exporter = DebugExporter::new(settings, Box::new(Closed));
         assert_eq!(exporter.send(Signal::Logs, &Bytes::new()), Outcome::Delivered { response: Bytes::new() });
     }

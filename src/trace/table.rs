@@ -1,4 +1,5 @@
-//! Totals as a table for people, at most a hundred columns wide. Pure text; knows nothing of where it goes.
+//! Totals as a table for people, at most a hundred columns wide, whatever the names in it are.
+//! Pure text; knows nothing of where it goes.
 
 use super::columns::{clean, fit, left, right, width};
 use super::figures::{ABSENT, count, energy, mass_range};
@@ -78,7 +79,7 @@ impl Row {
 /// let rows = [Row { label: "shop".to_owned(), totals: Totals::of([&call]) }];
 /// assert_eq!(
 ///     table(&rows, Style::Plain),
-///     "service  calls  tokens in/out  model          energy  CO2e [low–high]     place  tier\n\
+///     "service  calls  tokens in/out  model          energy  CO2e [low–high]    place  tier\n\
 ///      shop         1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n\
 ///      total        1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n"
 /// );

@@ -1,4 +1,5 @@
-//! Receipts added up: over a trace, a file, or all that was seen. Knows which status means what; nothing of text.
+//! Receipts added up: over a trace, a file, or all that was seen.
+//! Knows which status means what; nothing of text.
 
 use super::receipts::{Range, Receipt};
 use super::sum::RangeSum;
