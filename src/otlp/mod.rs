@@ -2,6 +2,7 @@
 //! nothing of GenAI, of carbon, or of the transports that carry it.
 
 mod reader;
+pub mod json;
 mod signal;
 mod splice;
 pub mod value;
