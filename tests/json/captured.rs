@@ -43,8 +43,9 @@ fn captured_metrics_decode_to_the_protobuf_beside_them() {
 
 #[test]
 fn a_captured_body_cut_short_anywhere_is_refused_as_incomplete() {
-    for (body, signal) in [(TRACES[2].0, Signal::Traces), (METRICS.0, Signal::Metrics)] {
-        for len in 0..body.len() {
+    // Every length of the short body, and a sample of the long one's: all of them take 12 seconds without optimisation.
+    for (body, signal, step) in [(METRICS.0, Signal::Metrics, 1), (TRACES[2].0, Signal::Traces, 23)] {
+        for len in (0..body.len()).step_by(step) {
             let error = json::decode(signal, &body[..len]).expect_err("a part passed as a whole");
             assert!(error.to_string().ends_with("the body ends too early; send it whole"), "{len}: {error}");
         }

@@ -1,6 +1,13 @@
 //! OTLP/JSON against the same requests in protobuf. The oracle is opentelemetry-proto's prost types; the writer of JSON and
 //! the expected structures here are made by hand and share nothing with the decoder's table.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where its data is not as it says"
+)]
+
 mod arbitrary;
 mod captured;
 mod examples;

@@ -1,5 +1,5 @@
-//! The walk: members of JSON objects become fields of the message that the schema names, in the order in which they come.
-//! Knows the rules of protobuf's JSON mapping and where OTLP departs from them; nothing of signals or transports.
+//! The walk: members of JSON objects become fields of the message that the schema names, in the order in
+//! which they come. Knows the rules of protobuf's JSON mapping and where OTLP departs from them; nothing of signals.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -24,7 +24,7 @@ const A_NUMBER: ValueFault = ValueFault::Type("a number, or one in a string");
 pub(super) struct Decoder<'a> {
     scan: Scanner<'a>,
     out: Output,
-    /// Where the cursor is. A step is taken back when its value is through, so that after a fault it says where that was.
+    /// Where the cursor is. A step is taken back when its value is through, so after a fault this is where that was.
     path: Vec<Step>,
 }
 

@@ -1,17 +1,17 @@
 //! OTLP/JSON requests to the same requests in protobuf, in one pass over the text and without a tree between.
-//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Knows the three export requests; nothing of HTTP.
+//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>. Knows the three export requests, nothing of HTTP.
 //!
 //! What the specification leaves open, or real senders do:
 //! - Names are lowerCamelCase; every other member is unknown and passed over, whatever it holds.
-//! - `null` is a field that is not there. In a list it is no element, but among the values of an array it is an empty value,
-//!   and among numbers an error: the place of the others has a meaning there.
+//! - `null` is a field that is not there. In a list it is no element; but among the values of an array it is an empty
+//!   value, and among numbers an error: the place of the others has a meaning there.
 //! - `{}` as an attribute's value is an empty value, so that the key survives.
-//! - Numbers may stand in strings, and whole numbers may have a point or an exponent. They are read as decimals: no digit is lost.
-//! - Ids of any length pass; what they are not is hex, they are an error. Base64 may be of either alphabet, padded or not.
+//! - Numbers may stand in strings, and whole numbers may have a point or an exponent. No digit of them is lost.
+//! - Ids of any length pass, if they are hex. Base64 may be of either alphabet, padded or not.
 //! - Enums are integers; their names, which senders must not write, are read as the Collector reads them.
-//! - A name that comes twice means what a field that comes twice means in protobuf: of numbers and strings the last counts, lists
-//!   are joined, messages are merged. Of the members of a `oneof` the last counts.
-//! - A byte order mark is passed over; half a surrogate pair (a string that was cut in the middle of an emoji) becomes U+FFFD.
+//! - A name that comes twice means what a field that comes twice means in protobuf: of numbers and strings the last
+//!   counts, lists are joined, messages are merged. Of the members of a `oneof` the last counts.
+//! - A byte order mark is passed over. Half a surrogate pair (a string cut inside an emoji) becomes U+FFFD.
 //!
 //! The message is at most four times as long as its JSON (`1,` in a list of fixed64 becomes eight bytes).
 

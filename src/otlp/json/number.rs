@@ -73,7 +73,7 @@ fn signed(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
 }
 
-/// The double nearest to what `text` writes. A number that no finite double is near is refused, as protobuf's JSON mapping says.
+/// The double nearest to what `text` writes. One beyond the finite doubles is refused, as protobuf's JSON mapping says.
 pub(super) fn double(text: &str) -> Result<f64, ValueFault> {
     if !is_number(text) {
         return Err(ValueFault::Number);

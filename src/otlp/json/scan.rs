@@ -1,7 +1,8 @@
 //! A cursor over JSON text (RFC 8259) that never builds a tree: it hands out slices of the body and counts the depth.
 //! Knows JSON only; nothing of OTLP or protobuf.
 //!
-//! Own, since no tokenizer at hand takes a lone surrogate: JavaScript SDKs that cut a string at a maximum length send `"\ud83d"`.
+//! Own, since serde_json refuses a string with half a surrogate pair, and JavaScript SDKs that cut strings at a maximum
+//! length send them (`"\ud83d"`); and since integers shall not pass through doubles.
 
 use super::MAX_DEPTH;
 use super::error::{Fault, SyntaxFault, ValueFault};

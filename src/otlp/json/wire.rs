@@ -1,9 +1,9 @@
 //! Protobuf's wire format, written behind what is already there.
 //! <https://protobuf.dev/programming-guides/encoding/>. Knows nothing of JSON or of OTLP's messages.
 //!
-//! A length stands before its message, but is known after it. One byte is kept free for it, and a message of 128 bytes or
-//! more moves up when it ends. That needs no buffer a message and no second pass. A byte moves once for each long message
-//! around it: three to six times in real requests, by a memmove of what the cache holds, and never more often than the depth allows.
+//! A length stands before its message, but is known after it. One byte is kept free for it, and a message of 128 bytes
+//! or more moves up when it ends. That needs no buffer a message and no second pass. A byte moves once for each long
+//! message around it: three to six times in real requests, and never more often than the depth allows.
 
 /// How a field's value is delimited: the low three bits of its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
