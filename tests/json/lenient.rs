@@ -182,7 +182,7 @@ fn doubles_are_numbers_or_strings() {
 
 #[test]
 fn base64_is_of_either_alphabet_padded_or_not() {
-    for text in ["+/+/AA==", "-_-_AA==", "+/+/AA", "-_-_AA"] {
+    for text in ["+/+/AA==", "-_-_AA==", "+/+/AA", "-_-_AA", "+/+/AB=="] {
         let expected = Some(Value::BytesValue(vec![0xfb, 0xff, 0xbf, 0]));
         assert_eq!(value(&format!(r#""bytesValue":"{text}""#)), expected, "{text}");
     }
@@ -207,6 +207,7 @@ fn escapes_become_their_characters_and_half_a_surrogate_pair_becomes_the_replace
         (r"cut \ud83c", "cut \u{fffd}"),
         (r"\udf0d\ud83c", "\u{fffd}\u{fffd}"),
         (r"\ud83c\ud83c\udf0d", "\u{fffd}🌍"),
+        (r"\udf0d\udf0d", "\u{fffd}\u{fffd}"),
         (r"\ud83c\n", "\u{fffd}\n"),
         (r"\ud83cé", "\u{fffd}é"),
         ("🌍\u{7f}\u{2028}", "🌍\u{7f}\u{2028}"),

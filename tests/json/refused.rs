@@ -135,6 +135,7 @@ fn json_that_is_none_is_refused_with_its_place() {
         (r#"{"a":nul}"#, "line 1, column 6", "expected null"),
         (r#"{"a":True}"#, "line 1, column 6", "expected a value"),
         (r#"{"a":falsy}"#, "line 1, column 6", "expected false"),
+        ("{\"a\":\"\u{1f}\"}", "line 1, column 7", "a control character in a string must be escaped as \\u00XX"),
         ("{\"a\":\"\t\"}", "line 1, column 7", "a control character in a string must be escaped as \\u00XX"),
         (r#"{"a":"\x41"}"#, "line 1, column 7", "not an escape that JSON knows"),
         (r#"{"a":"\u12g4"}"#, "line 1, column 7", "not an escape that JSON knows"),
