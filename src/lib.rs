@@ -7,6 +7,7 @@ pub mod factors;
 pub mod genai;
 pub mod otlp;
 pub mod pipeline;
+pub mod receiver;
 pub mod rejection;
 pub mod semconv;
 pub mod telemetry;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use crate::wire::InflateError;
+use crate::otlp::Signal;
+use crate::wire::{FrameError, InflateError};
 
 /// The answer of a backend, or of this hop about its backend, that is no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +29,16 @@ pub enum Rejection {
     #[error("unsupported content encoding `{0}`: send identity, gzip or zstd")]
     UnsupportedEncoding(String),
     /// The content type is not spoken here.
-    #[error("unsupported content type `{0}`: send application/x-protobuf or application/json")]
-    UnsupportedMediaType(String),
+    #[error("unsupported content type `{found}`: send {expected}")]
+    UnsupportedMediaType {
+        /// What came.
+        found: String,
+        /// What is spoken on this transport.
+        expected: &'static str,
+    },
+    /// The request breaks a rule of gRPC itself.
+    #[error("gRPC protocol error: {0}")]
+    Protocol(String),
     /// The compressed body is broken.
     #[error("{0}")]
     Corrupt(String),
@@ -42,11 +51,22 @@ pub enum Rejection {
     /// Not a path or method that is served.
     #[error("no OTLP service at {0}")]
     NotFound(String),
+    /// The receiver feeds no pipeline of this signal.
+    #[error(
+        "receiver `{receiver}` feeds no {} pipeline: list it under `service::pipelines::{}::receivers`",
+        signal.name(), signal.name()
+    )]
+    NoPipeline {
+        /// What was sent.
+        signal: Signal,
+        /// The receiver's id in the configuration.
+        receiver: String,
+    },
     /// A method other than POST.
     #[error("{0} is not allowed here: OTLP requests are POST")]
     MethodNotAllowed(String),
     /// Too much is in flight. The sender is asked to come back.
-    #[error("overloaded: retry after {} s", retry_after.as_secs())]
+    #[error("overloaded: retry after {retry_after:?}")]
     Overloaded {
         /// When to come back.
         retry_after: Duration,
@@ -60,6 +80,9 @@ pub enum Rejection {
     /// The backend did not take it.
     #[error("{}", .0.message)]
     Backend(Failure),
+    /// A fault of this process.
+    #[error("internal error: {0}")]
+    Internal(String),
 }
 
 impl Rejection {
@@ -69,15 +92,18 @@ impl Rejection {
         match self {
             Self::Malformed(_) => "malformed",
             Self::UnsupportedEncoding(_) => "unsupported_encoding",
-            Self::UnsupportedMediaType(_) => "unsupported_media_type",
+            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::Protocol(_) => "protocol",
             Self::Corrupt(_) => "corrupt",
             Self::TooLarge { .. } => "too_large",
             Self::NotFound(_) => "not_found",
+            Self::NoPipeline { .. } => "no_pipeline",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Overloaded { .. } => "overloaded",
             Self::DeadlineExceeded(_) => "deadline_exceeded",
             Self::Interrupted(_) => "interrupted",
             Self::Backend(_) => "backend",
+            Self::Internal(_) => "internal",
         }
     }
 }
@@ -88,5 +114,45 @@ impl From<InflateError> for Rejection {
             InflateError::TooLarge { limit } => Self::TooLarge { limit },
             InflateError::Corrupt { .. } => Self::Corrupt(error.to_string()),
         }
+    }
+}
+
+impl From<FrameError> for Rejection {
+    fn from(error: FrameError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// What a sender wrote, for a message or a log line: escaped, and cut where it is long.
+#[must_use]
+pub fn excerpt(sent: &[u8]) -> String {
+    const LONGEST: usize = 80;
+    let text = String::from_utf8_lossy(&sent[..sent.len().min(LONGEST)]).escape_debug().to_string();
+    if sent.len() > LONGEST { text + "..." } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_wrote_cannot_forge_a_log_line() {
+        assert_eq!(excerpt(b"br\r\nERROR all is lost\x1b[31m"), "br\\r\\nERROR all is lost\\u{1b}[31m");
+        assert_eq!(excerpt(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn what_a_sender_wrote_is_cut_where_it_is_long() {
+        assert_eq!(excerpt(&[b'a'; 1000]), "a".repeat(80) + "...");
+        assert_eq!(excerpt(&[b'a'; 80]), "a".repeat(80));
+    }
+
+    #[test]
+    fn a_signal_without_a_pipeline_is_told_what_to_configure() {
+        let rejection = Rejection::NoPipeline { signal: Signal::Metrics, receiver: "otlp/edge".to_owned() };
+        assert_eq!(
+            rejection.to_string(),
+            "receiver `otlp/edge` feeds no metrics pipeline: list it under `service::pipelines::metrics::receivers`"
+        );
     }
 }

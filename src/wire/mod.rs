@@ -5,3 +5,4 @@ pub mod encoding;
 pub mod frame;
 
 pub use encoding::{Encoding, InflateError};
+pub use frame::FrameError;

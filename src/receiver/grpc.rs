@@ -1,0 +1,270 @@
+//! OTLP over gRPC, with our own framing around the messages: they stay bytes, in whatever encoding they came.
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tokio::time::Instant;
+
+use super::admission::Permit;
+use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
+use super::intake::{Booking, Intake};
+use super::{answer, status};
+use crate::otlp::Signal;
+use crate::pipeline::Export;
+use crate::rejection::{Rejection, excerpt};
+use crate::wire::{Encoding, frame};
+
+const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_ENCODING: &str = "grpc-encoding";
+const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// What the gRPC transport may be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrpcSettings {
+    /// Bounds on one message.
+    pub limits: BodyLimits,
+}
+
+/// The three `Export` methods, for connections that speak HTTP/2.
+#[derive(Debug, Clone)]
+pub struct GrpcService {
+    intake: Intake,
+    limits: BodyLimits,
+}
+
+impl GrpcService {
+    /// Serves the receiver behind `intake`.
+    #[must_use]
+    pub fn new(intake: Intake, settings: &GrpcSettings) -> Self {
+        Self { intake, limits: settings.limits }
+    }
+
+    async fn respond(self, request: Request<Incoming>) -> Response<GrpcBody> {
+        let mut booking = self.intake.begin("grpc", request.extensions());
+        let result = self.take(request, &mut booking).await;
+        booking.settle(&result);
+        match result {
+            Ok(response) => delivered(response),
+            Err(rejection) => refused(&rejection),
+        }
+    }
+
+    async fn take(&self, request: Request<Incoming>, booking: &mut Booking) -> Result<Bytes, Rejection> {
+        let arrived = Instant::now();
+        let (head, body) = request.into_parts();
+        let signal = called(&head)?;
+        booking.carries(signal);
+        let encoding = encoding(&head.headers)?;
+        let timeout = timeout(&head.headers)?;
+        // Beyond the end of time there is no deadline.
+        let deadline = timeout.and_then(|timeout| arrived.checked_add(timeout));
+        let export = self.export(signal, encoding, body, deadline);
+        match (timeout, deadline) {
+            (Some(timeout), Some(deadline)) => {
+                tokio::time::timeout_at(deadline, export).await.unwrap_or(Err(Rejection::DeadlineExceeded(timeout)))
+            }
+            _ => export.await,
+        }
+    }
+
+    async fn export(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        mut body: Incoming,
+        deadline: Option<Instant>,
+    ) -> Result<Bytes, Rejection> {
+        let pipeline = self.intake.pipeline(signal)?;
+        check_announced(&body, self.limits, Framing::Grpc)?;
+        let place = self.intake.admit()?;
+        let framed = collect(&mut body, self.limits, Framing::Grpc).await?;
+        let body = message(&framed, encoding, self.limits.max_bytes, &place).await?;
+        drop(framed);
+        pipeline.export(Export { signal, body, deadline: deadline.map(Instant::into_std) }).await
+    }
+}
+
+impl Service<Request<Incoming>> for GrpcService {
+    type Response = Response<GrpcBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.respond(request).await) })
+    }
+}
+
+/// The one message in a body, inflated to at most `limit` bytes.
+async fn message(framed: &Bytes, encoding: Encoding, limit: usize, place: &Permit) -> Result<Bytes, Rejection> {
+    let frame = frame::decode_unary(framed)?;
+    if !frame.compressed {
+        return Ok(frame.message);
+    }
+    if encoding == Encoding::Identity {
+        // "MUST fail with INTERNAL status": https://github.com/grpc/grpc/blob/master/doc/compression.md
+        let why = "the message is flagged as compressed, but grpc-encoding names no encoding";
+        return Err(Rejection::Protocol(why.to_owned()));
+    }
+    off_thread(framed.len(), place, move || Ok(encoding.inflate(frame.message, limit)?)).await
+}
+
+/// The signal whose `Export` is called.
+fn called(head: &Parts) -> Result<Signal, Rejection> {
+    let content_type = head.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !is_grpc(content_type) {
+        let expected = "application/grpc; OTLP over HTTP has a port of its own";
+        return Err(Rejection::UnsupportedMediaType { found: excerpt(content_type), expected });
+    }
+    if head.method != Method::POST {
+        return Err(Rejection::MethodNotAllowed(excerpt(head.method.as_str().as_bytes())));
+    }
+    let path = head.uri.path();
+    Signal::ALL
+        .into_iter()
+        .find(|signal| signal.grpc_path() == path)
+        .ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))
+}
+
+/// Whether a content type is `application/grpc` or `application/grpc+proto`, with or without parameters.
+fn is_grpc(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/grpc") || essence.eq_ignore_ascii_case(b"application/grpc+proto")
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Rejection> {
+    let name = headers.get(GRPC_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
+    let known = str::from_utf8(name).ok().and_then(Encoding::from_name);
+    known.ok_or_else(|| Rejection::UnsupportedEncoding(excerpt(name)))
+}
+
+/// How long the sender waits: at most eight digits and a unit.
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
+    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
+    let malformed = || Rejection::Malformed(format!("grpc-timeout `{}`", excerpt(value.as_bytes())));
+    let (digits, unit) =
+        value.to_str().ok().and_then(|text| text.split_at_checked(text.len().wrapping_sub(1))).ok_or_else(malformed)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(malformed());
+    }
+    let number: u64 = digits.parse().map_err(|_| malformed())?;
+    match unit {
+        "H" => Ok(Some(Duration::from_secs(number * 3600))),
+        "M" => Ok(Some(Duration::from_secs(number * 60))),
+        "S" => Ok(Some(Duration::from_secs(number))),
+        "m" => Ok(Some(Duration::from_millis(number))),
+        "u" => Ok(Some(Duration::from_micros(number))),
+        "n" => Ok(Some(Duration::from_nanos(number))),
+        _ => Err(malformed()),
+    }
+}
+
+fn delivered(response: Bytes) -> Response<GrpcBody> {
+    let Some(message) = frame::encode(&answer::protobuf(response)) else {
+        return refused(&Rejection::Internal("the answer is too long for gRPC".to_owned()));
+    };
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(tonic::Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    let mut response = Response::new(GrpcBody { message: Some(message), trailers: Some(trailers) });
+    response.headers_mut().insert(CONTENT_TYPE, CONTENT_TYPE_GRPC);
+    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, status::GRPC_ACCEPT_ENCODING);
+    response
+}
+
+/// An answer of trailers only. What is no gRPC call gets an HTTP status that says so, beside the code.
+fn refused(rejection: &Rejection) -> Response<GrpcBody> {
+    let mut response = Response::new(GrpcBody { message: None, trailers: None });
+    *response.headers_mut() = status::grpc_trailers(rejection);
+    response.headers_mut().insert(CONTENT_TYPE, CONTENT_TYPE_GRPC);
+    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, status::GRPC_ACCEPT_ENCODING);
+    match rejection {
+        Rejection::UnsupportedMediaType { .. } => *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Rejection::MethodNotAllowed(_) => {
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// One framed message and the trailers, or nothing at all.
+#[derive(Debug)]
+pub struct GrpcBody {
+    message: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl Body for GrpcBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
+        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.message.is_none() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = self.message.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact(u64::try_from(left).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout_of(value: &'static str) -> Result<Option<Duration>, Rejection> {
+        timeout(&HeaderMap::from_iter([(GRPC_TIMEOUT.parse().unwrap(), HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn a_timeout_is_read_in_every_unit() {
+        for (value, nanos) in [
+            ("3H", 10_800_000_000_000),
+            ("1M", 60_000_000_000),
+            ("42S", 42_000_000_000),
+            ("13m", 13_000_000),
+            ("2u", 2_000),
+            ("99999999n", 99_999_999),
+        ] {
+            assert_eq!(timeout_of(value), Ok(Some(Duration::from_nanos(nanos))), "{value}");
+        }
+        assert_eq!(timeout(&HeaderMap::new()), Ok(None));
+    }
+
+    #[test]
+    fn a_timeout_that_is_none_is_refused() {
+        for value in ["", "S", "10", "1s", "-1S", "+1S", "1.5S", "123456789n", "1 S"] {
+            let malformed = Rejection::Malformed(format!("grpc-timeout `{value}`"));
+            assert_eq!(timeout_of(value), Err(malformed));
+        }
+    }
+
+    #[test]
+    fn content_types_of_grpc_are_told_from_others() {
+        for grpc in ["application/grpc", "application/grpc+proto", "Application/gRPC; charset=utf-8"] {
+            assert!(is_grpc(grpc.as_bytes()), "{grpc}");
+        }
+        for other in ["", "application/grpc+json", "application/grpc-web", "application/x-protobuf", "text/plain"] {
+            assert!(!is_grpc(other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! OTLP over HTTP: protobuf or JSON by content type, on the paths of the signals; answers in the request's type.
+//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+
+use super::admission::Permit;
+use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
+use super::intake::{Booking, Intake};
+use super::{answer, status};
+use crate::otlp::{Signal, json};
+use crate::pipeline::Export;
+use crate::rejection::{Rejection, excerpt};
+use crate::wire::Encoding;
+
+/// How long the rest of a refused body is read and thrown away.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// What the HTTP transport may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Bounds on one body.
+    pub limits: BodyLimits,
+    /// The path of each signal: absolute, all different.
+    pub paths: Vec<(Signal, String)>,
+}
+
+impl Default for HttpSettings {
+    /// `/v1/traces`, `/v1/metrics`, `/v1/logs`; bodies of at most 64 MiB.
+    fn default() -> Self {
+        let paths = Signal::ALL.map(|signal| (signal, signal.http_path().to_owned()));
+        Self { limits: BodyLimits::default(), paths: paths.into() }
+    }
+}
+
+/// The signals' paths, for connections of HTTP/1.1 and HTTP/2.
+#[derive(Debug, Clone)]
+pub struct HttpService {
+    intake: Intake,
+    limits: BodyLimits,
+    paths: Arc<[(Signal, String)]>,
+}
+
+/// How a body is written, by its content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Protobuf,
+    Json,
+}
+
+impl Format {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let essence = content_type(headers).split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if essence.eq_ignore_ascii_case(b"application/x-protobuf") {
+            Some(Self::Protobuf)
+        } else if essence.eq_ignore_ascii_case(b"application/json") {
+            Some(Self::Json)
+        } else {
+            None
+        }
+    }
+
+    const fn content_type(self) -> HeaderValue {
+        match self {
+            Self::Protobuf => HeaderValue::from_static("application/x-protobuf"),
+            Self::Json => HeaderValue::from_static("application/json"),
+        }
+    }
+}
+
+impl HttpService {
+    /// Serves the receiver behind `intake`.
+    #[must_use]
+    pub fn new(intake: Intake, settings: HttpSettings) -> Self {
+        Self { intake, limits: settings.limits, paths: settings.paths.into() }
+    }
+
+    async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut booking = self.intake.begin("http", request.extensions());
+        let (head, body) = request.into_parts();
+        let mut upload = Upload { body, begun: false };
+        let result = self.take(&head, &mut upload, &mut booking).await;
+        booking.settle(&result);
+        match result {
+            Ok((format, response)) => with_body(format, response),
+            Err(rejection) => {
+                upload.discard(&head);
+                // A sender of another type is most likely a person with a tool: JSON can be read.
+                refused(Format::of(&head.headers).unwrap_or(Format::Json), &rejection)
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        head: &Parts,
+        upload: &mut Upload,
+        booking: &mut Booking,
+    ) -> Result<(Format, Bytes), Rejection> {
+        let path = head.uri.path();
+        let at = self.paths.iter().find(|(_, served)| served == path);
+        let signal = at.map(|(signal, _)| *signal).ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))?;
+        booking.carries(signal);
+        let pipeline = self.intake.pipeline(signal)?;
+        let form = Form::of(head)?;
+        check_announced(&upload.body, self.limits, Framing::Bare)?;
+        let place = self.intake.admit()?;
+        upload.begun = true;
+        let body = collect(&mut upload.body, self.limits, Framing::Bare).await?;
+        let body = form.unpack(signal, body, self.limits.max_bytes, &place).await?;
+        let response = pipeline.export(Export { signal, body, deadline: None }).await?;
+        match form.format {
+            Format::Protobuf => Ok((Format::Protobuf, answer::protobuf(response))),
+            Format::Json => Ok((Format::Json, answer::json(signal, &response))),
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for HttpService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.respond(request).await) })
+    }
+}
+
+/// How a request is written.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    format: Format,
+    encoding: Encoding,
+}
+
+impl Form {
+    fn of(head: &Parts) -> Result<Self, Rejection> {
+        if head.method != Method::POST {
+            return Err(Rejection::MethodNotAllowed(excerpt(head.method.as_str().as_bytes())));
+        }
+        let format = Format::of(&head.headers).ok_or_else(|| Rejection::UnsupportedMediaType {
+            found: excerpt(content_type(&head.headers)),
+            expected: "application/x-protobuf or application/json",
+        })?;
+        let name = head.headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
+        let known = str::from_utf8(name).ok().and_then(Encoding::from_name);
+        let encoding = known.ok_or_else(|| Rejection::UnsupportedEncoding(excerpt(name)))?;
+        Ok(Self { format, encoding })
+    }
+
+    /// The body as bare protobuf of at most `limit` bytes.
+    async fn unpack(self, signal: Signal, body: Bytes, limit: usize, place: &Permit) -> Result<Bytes, Rejection> {
+        let Self { format, encoding } = self;
+        if (format, encoding) == (Format::Protobuf, Encoding::Identity) {
+            return Ok(body);
+        }
+        off_thread(body.len(), place, move || {
+            let body = encoding.inflate(body, limit)?;
+            match format {
+                Format::Protobuf => Ok(body),
+                Format::Json => json::decode(signal, &body).map_err(|error| Rejection::Malformed(error.to_string())),
+            }
+        })
+        .await
+    }
+}
+
+/// A request's body, and whether any of it has been asked for.
+#[derive(Debug)]
+struct Upload {
+    body: Incoming,
+    begun: bool,
+}
+
+impl Upload {
+    /// Reads what is left of a refused HTTP/1 body and throws it away. Closing the connection on it would reset it,
+    /// and a sender that is still writing would see a lost connection, which it retries, in place of the answer.
+    fn discard(mut self, head: &Parts) {
+        // HTTP/2 has a reset of the one stream that keeps the answer. A sender that waits for `100 Continue` has
+        // nothing under way, and must not be asked for it now.
+        let waits = head.headers.contains_key(EXPECT) && !self.begun;
+        if head.version >= Version::HTTP_2 || waits || self.body.is_end_stream() {
+            return;
+        }
+        tokio::spawn(tokio::time::timeout(LINGER, async move { while let Some(Ok(_)) = self.body.frame().await {} }));
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &[u8] {
+    headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes)
+}
+
+fn with_body(format: Format, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, format.content_type());
+    response
+}
+
+/// Every refusal is a `google.rpc.Status` in the request's type.
+fn refused(format: Format, rejection: &Rejection) -> Response<Full<Bytes>> {
+    let body = match format {
+        Format::Protobuf => status::protobuf_body(rejection),
+        Format::Json => status::json_body(rejection),
+    };
+    let mut response = with_body(format, body);
+    *response.status_mut() = status::http_status(rejection);
+    let headers = response.headers_mut();
+    if let Some(seconds) = status::retry_after_seconds(rejection) {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    match rejection {
+        Rejection::MethodNotAllowed(_) => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        // https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
+        Rejection::UnsupportedEncoding(_) => {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
+        }
+        _ => {}
+    }
+    response
+}

@@ -1,0 +1,117 @@
+//! What both transports of one receiver do with a request beside unpacking it: find its pipeline, give it a place,
+//! count its end once, and log a refusal. Knows nothing of HTTP or gRPC.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Extensions;
+
+use super::admission::{Admission, Permit};
+use super::listener::Peer;
+use super::rejection_log::RejectionLog;
+use crate::otlp::Signal;
+use crate::pipeline::{Pipeline, Pipelines};
+use crate::rejection::Rejection;
+use crate::telemetry::Metrics;
+
+/// The inside of one receiver, shared by its transports. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    receiver: String,
+    pipelines: Pipelines,
+    admission: Admission,
+    metrics: Metrics,
+    log: RejectionLog,
+}
+
+impl Intake {
+    /// The receiver with the id `receiver` (`otlp`, `otlp/edge`), which feeds `pipelines`.
+    #[must_use]
+    pub fn new(receiver: impl Into<String>, pipelines: Pipelines, admission: Admission, metrics: Metrics) -> Self {
+        let receiver = receiver.into();
+        Self(Arc::new(Shared { receiver, pipelines, admission, metrics, log: RejectionLog::default() }))
+    }
+
+    /// Opens the books on one request.
+    pub(super) fn begin(&self, transport: &'static str, extensions: &Extensions) -> Booking {
+        let peer = extensions.get::<Peer>().map(|peer| peer.0);
+        Booking { intake: self.clone(), transport, peer, signal: None, open: true }
+    }
+
+    /// Where requests of `signal` go.
+    pub(super) fn pipeline(&self, signal: Signal) -> Result<Arc<Pipeline>, Rejection> {
+        let none = || Rejection::NoPipeline { signal, receiver: self.0.receiver.clone() };
+        self.0.pipelines.get(&signal).map(Arc::clone).ok_or_else(none)
+    }
+
+    /// A place for one request.
+    pub(super) fn admit(&self) -> Result<Permit, Rejection> {
+        self.0.admission.admit()
+    }
+}
+
+/// One request in the books. Counted exactly once: when it is settled, or when it is dropped because its sender
+/// has gone.
+#[derive(Debug)]
+pub(super) struct Booking {
+    intake: Intake,
+    transport: &'static str,
+    peer: Option<SocketAddr>,
+    signal: Option<Signal>,
+    open: bool,
+}
+
+impl Booking {
+    /// Says what the request carries, as soon as that is known.
+    pub(super) fn carries(&mut self, signal: Signal) {
+        self.signal = Some(signal);
+    }
+
+    /// Closes the books on the request.
+    pub(super) fn settle<T>(mut self, result: &Result<T, Rejection>) {
+        match result {
+            Ok(_) => self.close("ok"),
+            Err(rejection) => {
+                self.close(rejection.reason());
+                self.log(rejection);
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: &'static str) {
+        self.open = false;
+        let Shared { receiver, metrics, .. } = &*self.intake.0;
+        metrics.request(receiver, self.transport, self.signal, outcome);
+    }
+
+    fn log(&self, rejection: &Rejection) {
+        let Shared { receiver, log, .. } = &*self.intake.0;
+        let reason = rejection.reason();
+        let Some(left_out) = log.admit(reason, Instant::now()) else { return };
+        tracing::warn!(
+            receiver,
+            transport = self.transport,
+            signal = self.signal.map(Signal::name),
+            peer = self.peer.map(tracing::field::display),
+            reason,
+            left_out,
+            // What a backend or a sender wrote must not end the line.
+            error = %rejection.to_string().escape_debug(),
+            "refused an export request"
+        );
+    }
+}
+
+impl Drop for Booking {
+    fn drop(&mut self) {
+        if self.open {
+            let gone = Rejection::Interrupted("its sender went away".to_owned());
+            self.close(gone.reason());
+            self.log(&gone);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Taking OTLP in: sockets, the two transports, and the answers. Every request ends in exactly one count and one
+//! answer; a refused one says why and, at a limited rate, is logged. Knows nothing of what is inside a request.
+
+mod admission;
+mod answer;
+mod body;
+mod grpc;
+mod http;
+mod intake;
+mod listener;
+mod rejection_log;
+mod status;
+mod stream;
+
+pub use admission::Admission;
+pub use body::BodyLimits;
+pub use grpc::{GrpcService, GrpcSettings};
+pub use http::{HttpService, HttpSettings};
+pub use intake::Intake;
+pub use listener::{BindError, Listener, ListenerSettings, Peer, Protocol};
