@@ -1,6 +1,8 @@
 //! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
 
 pub mod admin;
+pub mod cli;
+pub mod config;
 pub mod estimate;
 pub mod exporter;
 pub mod factors;

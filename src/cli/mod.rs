@@ -1,0 +1,66 @@
+//! The command line: which commands there are and what each takes. A file a command holds what it does; none
+//! prints or exits: they write where they are told to and hand back what happened.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// OTLP in, OTLP out: adds the energy and CO2e of every GenAI model call to its span.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "gramtrace", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run the service: OTLP in, OTLP out
+    ///
+    /// Without --config it listens on the standard ports and writes receipts on the console, or sends to
+    /// OTEL_EXPORTER_OTLP_ENDPOINT where that is set.
+    Run(RunArgs),
+    /// Show the main job with nothing else installed: captured traffic through the real service
+    Demo(DemoArgs),
+    /// Check a configuration: print nothing and end with 0, or print what is wrong and end with 1
+    Validate(ValidateArgs),
+    /// Print the effective configuration, with defaults filled in and secrets left out
+    PrintConfig(PrintConfigArgs),
+}
+
+/// What `run` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct RunArgs {
+    /// The configuration file (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What `demo` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct DemoArgs {
+    /// Keep running afterwards
+    #[arg(long)]
+    pub keep: bool,
+    /// Write what went in and what came out to this folder
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+}
+
+/// What `validate` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ValidateArgs {
+    /// The configuration file (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// What `print-config` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct PrintConfigArgs {
+    /// The configuration file (YAML); without it, what `run` uses without a file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
