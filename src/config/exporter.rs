@@ -1,13 +1,15 @@
 //! `exporters`: the backends and how each is reached.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::address::{Endpoint, Scheme};
+use super::advice;
+use super::client::{self, ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 use super::secret::Secret;
+use super::section::{Advice, Field};
 use crate::otlp::Signal;
 
 /// One entry of `exporters`.
@@ -17,7 +19,7 @@ pub enum ExporterConfig {
     /// `otlp_grpc[/name]`, also written `otlp[/name]`.
     OtlpGrpc(OtlpGrpcExporterConfig),
     /// `otlp_http[/name]`, also written `otlphttp[/name]`.
-    OtlpHttp(OtlpHttpExporterConfig),
+    OtlpHttp(Box<OtlpHttpExporterConfig>),
     /// `debug[/name]`.
     Debug(DebugExporterConfig),
 }
@@ -184,51 +186,6 @@ pub enum Verbosity {
     Detailed,
 }
 
-/// `tls` of an exporter.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct ClientTlsConfig {
-    /// Plain text where the endpoint has no scheme; false.
-    pub insecure: bool,
-    /// PEM file of the authorities to trust instead of the system's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// PEM file of the certificate to show; comes with `key_file`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cert_file: Option<PathBuf>,
-    /// PEM file of its private key; comes with `cert_file`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
-    /// The name that the server's certificate must bear, where it is not the endpoint's host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_name_override: Option<String>,
-}
-
-/// How requests are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compression {
-    /// RFC 1952.
-    #[default]
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// As they are.
-    None,
-}
-
-/// `compression_params`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct CompressionParamsConfig {
-    /// gzip 1 to 9, zstd 1 to 22; 1, the cheapest.
-    pub level: u32,
-}
-
-impl Default for CompressionParamsConfig {
-    fn default() -> Self {
-        Self { level: 1 }
-    }
-}
-
 /// How the bodies of OTLP/HTTP are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -238,8 +195,100 @@ pub enum BodyEncoding {
     Proto,
 }
 
-/// A feature of the Collector that is written off: `{enabled: false}` is all it can say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct SwitchedOff {
-    enabled: bool,
+/// Keys of the Collector's exporters that have no counterpart here.
+const CLIENT_ADVICE: Advice = &[
+    ("auth", "authenticators are not available; write `headers: {authorization: ...}`"),
+    ("batcher", "requests are never regrouped; remove it"),
+    ("insecure", "belongs below `tls`; write `tls: {insecure: ...}`"),
+    ("ca_file", "belongs below `tls`; write `tls: {ca_file: ...}`"),
+    ("cert_file", "belongs below `tls`; write `tls: {cert_file: ...}`"),
+    ("key_file", "belongs below `tls`; write `tls: {key_file: ...}`"),
+    ("keepalive", "keepalive is not configurable in this version; remove it"),
+    ("balancer_name", "load is not balanced here; remove it"),
+    ("wait_for_ready", "connections are made when they are needed; remove it"),
+    ("authority", "the authority is the endpoint's; remove it"),
+    ("proxy_url", "proxies are not available in this version; remove it"),
+    ("read_buffer_size", "buffers are not configurable; remove it"),
+    ("write_buffer_size", "buffers are not configurable; remove it"),
+];
+
+impl OtlpGrpcExporterConfig {
+    /// Reads `exporters.otlp_grpc[/name]`; `None` where it has no endpoint, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let named = section.has("endpoint");
+        let endpoint = section.get("endpoint", |field| Endpoint::parse_grpc(field.text()?));
+        if !named {
+            section.error("no `endpoint`; write `endpoint: host:4317`");
+        }
+        let stand_in = Endpoint::parse_grpc("localhost:4317").ok()?;
+        let mut config = Self::to(endpoint.clone().unwrap_or(stand_in));
+        if let Some(tls) = section.section("tls") {
+            config.tls = ClientTlsConfig::read(tls, endpoint.as_ref());
+        }
+        client::read_compression(&mut section, &mut config.compression, &mut config.compression_params);
+        client::read_headers(&mut section, &mut config.headers);
+        section.read("timeout", &mut config.timeout, client::timeout);
+        SwitchedOff::read(&mut section, "retry_on_failure", advice::RETRY);
+        SwitchedOff::read(&mut section, "sending_queue", advice::QUEUE);
+        section.finish(CLIENT_ADVICE);
+        endpoint.map(|_| config)
+    }
+}
+
+impl OtlpHttpExporterConfig {
+    /// Reads `exporters.otlp_http[/name]`; `None` where it has no endpoint, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let url = |field: &Field<'_>| Endpoint::parse_http(field.text()?).map(Some);
+        let named =
+            ["endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"].iter().any(|key| section.has(key));
+        if !named {
+            section.error("no `endpoint`; write `endpoint: http://host:4318`");
+        }
+        let mut config = Self::default();
+        section.read("endpoint", &mut config.endpoint, url);
+        section.read("traces_endpoint", &mut config.traces_endpoint, url);
+        section.read("metrics_endpoint", &mut config.metrics_endpoint, url);
+        section.read("logs_endpoint", &mut config.logs_endpoint, url);
+        if let Some(tls) = section.section("tls") {
+            let endpoints =
+                [&config.endpoint, &config.traces_endpoint, &config.metrics_endpoint, &config.logs_endpoint];
+            let plain = endpoints.into_iter().flatten().find(|endpoint| endpoint.scheme == Some(Scheme::Http));
+            let any = endpoints.into_iter().flatten().next();
+            config.tls = ClientTlsConfig::read(tls, plain.or(any));
+        }
+        client::read_compression(&mut section, &mut config.compression, &mut config.compression_params);
+        client::read_headers(&mut section, &mut config.headers);
+        section.read("timeout", &mut config.timeout, client::timeout);
+        section.read("encoding", &mut config.encoding, |field| match field.text()? {
+            "json" => Err("JSON is received and not sent; write `proto`".to_owned()),
+            _ => field.word(&[("proto", BodyEncoding::Proto)]),
+        });
+        SwitchedOff::read(&mut section, "retry_on_failure", advice::RETRY);
+        SwitchedOff::read(&mut section, "sending_queue", advice::QUEUE);
+        section.finish(CLIENT_ADVICE);
+        let usable = Signal::ALL.iter().any(|signal| config.endpoint(*signal).is_some());
+        usable.then_some(config)
+    }
+}
+
+impl DebugExporterConfig {
+    /// Reads `exporters.debug[/name]`; `None` where it is no mapping, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut config = Self::default();
+        section.read("verbosity", &mut config.verbosity, |field| {
+            field.word(&[("basic", Verbosity::Basic), ("normal", Verbosity::Normal), ("detailed", Verbosity::Detailed)])
+        });
+        section.finish(&[
+            ("loglevel", "`loglevel` has been renamed; write `verbosity: basic`, `normal` or `detailed`"),
+            ("sampling_initial", "every request is printed; remove it"),
+            ("sampling_thereafter", "every request is printed; remove it"),
+            ("use_internal_logger", "it always prints to standard output; remove it"),
+            ("output_paths", "it always prints to standard output; remove it"),
+            ("sending_queue", "nothing is queued in front of the console; remove it"),
+        ]);
+        Some(config)
+    }
 }

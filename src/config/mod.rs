@@ -2,33 +2,45 @@
 //! them or says what is wrong where. Knows text; opens no socket and reads no other file than the one it is given.
 
 mod address;
+mod advice;
+mod check;
+mod client;
 mod component;
+mod document;
 mod duration;
+mod environment;
 mod error;
+mod expand;
 mod exporter;
+mod loader;
+mod print;
+mod problems;
 mod processor;
 mod receiver;
 mod secret;
+mod section;
 mod service;
+mod size;
+mod telemetry;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 pub use address::{Endpoint, ListenAddress, Scheme};
+pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
 pub use error::{ConfigError, ConfigErrors};
 pub use exporter::{
-    BodyEncoding, ClientTlsConfig, Compression, CompressionParamsConfig, DebugExporterConfig, ExporterConfig,
-    OtlpGrpcExporterConfig, OtlpHttpExporterConfig, SwitchedOff, Verbosity,
+    BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
 pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
-pub use service::{
-    HealthCheckConfig, LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig,
-    MetricsTelemetryConfig, PipelineConfig, PrometheusConfig, PullConfig, PullExporterConfig, ServiceConfig,
-    TelemetryConfig,
+pub use service::{HealthCheckConfig, PipelineConfig, ServiceConfig};
+pub use telemetry::{
+    LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig, MetricsTelemetryConfig,
+    PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,
 };
 
 /// Where environment variables are looked up: `None` where one is not set. Passed in, so that nothing below reads

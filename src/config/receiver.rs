@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::address::ListenAddress;
+use super::section::{Advice, Field};
+use super::size;
 use crate::otlp::Signal;
 
 /// `receivers.otlp[/name]`: a protocol that is absent does not listen. At least one is present.
@@ -82,5 +84,89 @@ impl Default for HttpServerConfig {
             metrics_url_path: Signal::Metrics.http_path().to_owned(),
             logs_url_path: Signal::Logs.http_path().to_owned(),
         }
+    }
+}
+
+/// Keys of the Collector's OTLP servers that have no counterpart here.
+const SERVER_ADVICE: Advice = &[
+    ("tls", "TLS is not available on receivers in this version; remove it, and end TLS in a proxy in front"),
+    ("auth", "authentication is not available on receivers in this version; remove it"),
+    ("cors", "CORS is not available in this version; remove it: browsers are not answered"),
+    ("keepalive", "keepalive is not configurable in this version; remove it"),
+    ("include_metadata", "headers of requests are not passed on; remove it"),
+    ("compression_algorithms", "gzip, zstd and none are always taken; remove it"),
+    ("transport", "only TCP is spoken; remove it"),
+    ("max_concurrent_streams", "the number of streams is not configurable in this version; remove it"),
+    ("read_buffer_size", "buffers are not configurable; remove it"),
+    ("write_buffer_size", "buffers are not configurable; remove it"),
+];
+
+impl OtlpReceiverConfig {
+    /// Reads `receivers.otlp[/name]`; `None` where it cannot listen at all, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut protocols = ProtocolsConfig::default();
+        let wrong_kind = section.has("protocols");
+        let inner = section.section("protocols");
+        let unreadable = wrong_kind && inner.is_none();
+        if let Some(mut inner) = inner {
+            protocols.grpc = inner.present("grpc").and_then(|grpc| GrpcServerConfig::read(&grpc));
+            protocols.http = inner.present("http").and_then(|http| HttpServerConfig::read(&http));
+            inner.finish(&[("arrow", "OTLP over Arrow is not received; remove it and write `grpc`")]);
+        }
+        section.finish(&[
+            ("grpc", "belongs below `protocols`; write `protocols: {grpc: ...}`"),
+            ("http", "belongs below `protocols`; write `protocols: {http: ...}`"),
+            ("endpoint", "belongs to a protocol; write `protocols: {grpc: {endpoint: ...}}`"),
+        ]);
+        let silent = protocols.grpc.is_none() && protocols.http.is_none();
+        if silent && !unreadable {
+            field.error("no protocol listens; write `protocols: {grpc: , http: }`, or one of them");
+        }
+        (!silent).then_some(Self { protocols })
+    }
+}
+
+impl GrpcServerConfig {
+    fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut config = Self::default();
+        section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
+        section.read("max_recv_msg_size_mib", &mut config.max_recv_msg_size_mib, |field| field.whole(1, 4095));
+        section.finish(SERVER_ADVICE);
+        Some(config)
+    }
+}
+
+impl HttpServerConfig {
+    fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut config = Self::default();
+        section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
+        section.read("max_request_body_size", &mut config.max_request_body_size, |field| size::parse(field.text()?));
+        section.read("traces_url_path", &mut config.traces_url_path, url_path);
+        section.read("metrics_url_path", &mut config.metrics_url_path, url_path);
+        section.read("logs_url_path", &mut config.logs_url_path, url_path);
+        let paths = [&config.traces_url_path, &config.metrics_url_path, &config.logs_url_path];
+        let keys = ["traces_url_path", "metrics_url_path", "logs_url_path"];
+        for later in 1..paths.len() {
+            if let Some(earlier) = (0..later).find(|earlier| paths.get(*earlier) == paths.get(later)) {
+                let message = format!("`{}` is `{}` too; write another path", paths[later], keys[earlier]);
+                section.error_in(keys[later], message);
+            }
+        }
+        section.finish(SERVER_ADVICE);
+        Some(config)
+    }
+}
+
+/// A path; the `/` in front may be left out, as in the Collector.
+fn url_path(field: &Field<'_>) -> Result<String, String> {
+    let text = field.text()?;
+    let allowed = |each: char| each.is_ascii_graphic() && !matches!(each, '?' | '#' | '{' | '}');
+    match text.chars().find(|each| !allowed(*each)) {
+        Some(bad) => Err(format!("the path has {bad:?} in it; write one such as `/v1/traces`")),
+        None if text.starts_with('/') => Ok(text.to_owned()),
+        None => Ok(format!("/{text}")),
     }
 }

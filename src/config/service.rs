@@ -1,4 +1,5 @@
-//! `extensions` and `service`: what runs beside the pipelines, the pipelines, and what gramtrace says of itself.
+//! `extensions` and `service`: what runs beside the pipelines, and what flows from where to where.
+//! Knows how they are written; whether what they name exists is checked elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,8 @@ use serde::Serialize;
 
 use super::address::ListenAddress;
 use super::component::{ComponentId, PipelineId};
+use super::section::{Field, Section};
+use super::telemetry::TelemetryConfig;
 
 /// `extensions.health_check[/name]`; on when listed in `service.extensions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,133 +45,76 @@ pub struct PipelineConfig {
     pub exporters: Vec<ComponentId>,
 }
 
-/// `service.telemetry`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct TelemetryConfig {
-    /// Own logs.
-    pub logs: LogsTelemetryConfig,
-    /// Own metrics.
-    pub metrics: MetricsTelemetryConfig,
+impl HealthCheckConfig {
+    /// Reads `extensions.health_check[/name]`; `None` where it is no mapping, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut config = Self::default();
+        section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
+        section.finish(&[
+            ("path", "health is served at `/`; remove it"),
+            ("tls", "TLS is not available on health checks; remove it"),
+            ("response_body", "the answer's body is fixed; remove it"),
+            ("check_collector_pipeline", "it has never worked in the Collector; remove it"),
+        ]);
+        Some(config)
+    }
 }
 
-/// `service.telemetry.logs`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct LogsTelemetryConfig {
-    /// The least severe that is written; `info`.
-    pub level: LogLevel,
-    /// How lines look; `console`.
-    pub encoding: LogEncoding,
-}
-
-/// Severity of own logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// What happens in the normal course.
-    #[default]
-    Info,
-    /// What somebody should look at.
-    Warn,
-    /// What failed.
-    Error,
-}
-
-/// How own logs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogEncoding {
-    /// For people.
-    #[default]
-    Console,
-    /// An object a line.
-    Json,
-}
-
-/// `service.telemetry.metrics`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MetricsTelemetryConfig {
-    /// `none` turns own metrics off; `normal`.
-    pub level: MetricsLevel,
-    /// Where they can be read: none or one.
-    pub readers: Vec<MetricsReaderConfig>,
-}
-
-impl MetricsTelemetryConfig {
-    /// Where own metrics are served; `None` where they are off.
-    #[must_use]
-    pub fn listener(&self) -> Option<ListenAddress> {
-        match self.level {
-            MetricsLevel::None => None,
-            MetricsLevel::Basic | MetricsLevel::Normal | MetricsLevel::Detailed => {
-                self.readers.first().map(|reader| reader.pull.exporter.prometheus.address())
+impl ServiceConfig {
+    /// Reads `service`; what is wrong in it has been reported.
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut config = Self::default();
+        if let Some(extensions) = section.field("extensions") {
+            config.extensions = ids(&extensions);
+        }
+        if let Some(pipelines) = section.section("pipelines") {
+            for (key, field) in pipelines.all() {
+                match PipelineId::parse(key) {
+                    Ok(id) if config.pipelines.contains_key(&id) => {
+                        field.error(format!("`{id}` is there already; write it once"));
+                    }
+                    Ok(id) => {
+                        config.pipelines.insert(id, PipelineConfig::read(&field));
+                    }
+                    Err(message) => field.error(message),
+                }
             }
         }
+        if let Some(telemetry) = section.section("telemetry") {
+            config.telemetry = TelemetryConfig::read(telemetry);
+        }
+        section.finish(&[]);
+        config
     }
 }
 
-impl Default for MetricsTelemetryConfig {
-    fn default() -> Self {
-        Self { level: MetricsLevel::default(), readers: vec![MetricsReaderConfig::default()] }
+impl PipelineConfig {
+    fn read(field: &Field<'_>) -> Self {
+        let mut config = Self::default();
+        let Some(mut section) = field.section() else { return config };
+        if let Some(receivers) = section.field("receivers") {
+            config.receivers = ids(&receivers);
+        }
+        if let Some(processors) = section.field("processors") {
+            config.processors = ids(&processors);
+        }
+        if let Some(exporters) = section.field("exporters") {
+            config.exporters = ids(&exporters);
+        }
+        section.finish(&[]);
+        config
     }
 }
 
-/// How much is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricsLevel {
-    /// Nothing, and no listener.
-    None,
-    /// The essential.
-    Basic,
-    /// The usual.
-    #[default]
-    Normal,
-    /// Everything.
-    Detailed,
-}
-
-/// One of `readers`: `{pull: {exporter: {prometheus: {host, port}}}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct MetricsReaderConfig {
-    /// The one kind of reader there is.
-    pub pull: PullConfig,
-}
-
-/// `pull`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct PullConfig {
-    /// How it is read.
-    pub exporter: PullExporterConfig,
-}
-
-/// `pull.exporter`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct PullExporterConfig {
-    /// Prometheus' text format at `/metrics`.
-    pub prometheus: PrometheusConfig,
-}
-
-/// `prometheus`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PrometheusConfig {
-    /// `localhost`; an IPv6 address stands without brackets.
-    pub host: String,
-    /// 8888; 0 picks one.
-    pub port: u16,
-}
-
-impl PrometheusConfig {
-    /// Both together.
-    #[must_use]
-    pub fn address(&self) -> ListenAddress {
-        ListenAddress { host: self.host.clone(), port: self.port }
+fn ids(list: &Field<'_>) -> Vec<ComponentId> {
+    let mut ids = Vec::new();
+    for item in list.items() {
+        match item.text().and_then(ComponentId::parse) {
+            Ok(id) if ids.contains(&id) => item.error(format!("`{id}` is listed twice; list it once")),
+            Ok(id) => ids.push(id),
+            Err(message) => item.error(message),
+        }
     }
-}
-
-impl Default for PrometheusConfig {
-    fn default() -> Self {
-        Self { host: "localhost".to_owned(), port: 8888 }
-    }
+    ids
 }

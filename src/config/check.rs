@@ -1,0 +1,329 @@
+//! What no component can say alone: whether what is named exists, is used once, and does not feed itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::ListenAddress;
+use super::component::{ComponentId, PipelineId};
+use super::document::{Node, Value};
+use super::exporter::ExporterConfig;
+use super::problems::Problems;
+use super::section::{choice, nearest};
+use super::service::PipelineConfig;
+use super::{Config, advice, environment};
+use crate::otlp::Signal;
+
+/// Reports what does not fit together in `config`, which has been read from `root`, if from any document.
+pub(super) fn check(config: &Config, root: Option<&Node>, problems: &Problems<'_>) {
+    let check = Check { config, root, problems };
+    let service = root.and_then(|root| root.get("service"));
+    if config.service.pipelines.is_empty() && !service.is_some_and(|service| is_written(&service.value)) {
+        problems.error(
+            "service",
+            "no pipelines; write `pipelines: {traces: {receivers: [..], processors: [..], exporters: [..]}}`",
+        );
+    }
+    for (id, pipeline) in &config.service.pipelines {
+        check.pipeline(id, pipeline);
+    }
+    check.extensions();
+    check.receivers_feed_one_pipeline();
+    check.exporters_have_endpoints();
+    check.listeners();
+    check.unused();
+}
+
+/// Whether `pipelines` has something in it, be it wrong.
+fn is_written(service: &Node) -> bool {
+    service.get("pipelines").is_some_and(|pipelines| match &pipelines.value.value {
+        Value::Mapping(entries) => !entries.is_empty(),
+        Value::Scalar { .. } | Value::Sequence(_) => !pipelines.value.is_null(),
+    })
+}
+
+/// A kind of component, and where its ids are defined.
+struct Block<'a> {
+    key: &'static str,
+    noun: &'static str,
+    advice: fn(&str) -> String,
+    known: &'static [&'static str],
+    defined: BTreeSet<&'a ComponentId>,
+}
+
+struct Check<'a> {
+    config: &'a Config,
+    root: Option<&'a Node>,
+    problems: &'a Problems<'a>,
+}
+
+impl<'a> Check<'a> {
+    fn receivers(&self) -> Block<'a> {
+        let defined = self.config.receivers.keys().collect();
+        Block { key: "receivers", noun: "receiver", advice: advice::receiver, known: &["otlp"], defined }
+    }
+
+    fn processors(&self) -> Block<'a> {
+        let defined = self.config.processors.keys().collect();
+        Block { key: "processors", noun: "processor", advice: advice::processor, known: &["gramtrace"], defined }
+    }
+
+    fn exporters(&self) -> Block<'a> {
+        let known = &["otlp_grpc", "otlp", "otlp_http", "otlphttp", "debug"];
+        let defined = self.config.exporters.keys().collect();
+        Block { key: "exporters", noun: "exporter", advice: advice::exporter, known, defined }
+    }
+
+    fn pipeline(&self, id: &PipelineId, pipeline: &PipelineConfig) {
+        let path = format!("service::pipelines::{id}");
+        self.references(&format!("{path}::receivers"), &pipeline.receivers, &self.receivers());
+        self.references(&format!("{path}::processors"), &pipeline.processors, &self.processors());
+        self.references(&format!("{path}::exporters"), &pipeline.exporters, &self.exporters());
+        if pipeline.receivers.is_empty() && !self.has_items(&path, "receivers") {
+            self.problems.error(&path, "no receivers; write `receivers: [otlp]`");
+        }
+        if pipeline.exporters.is_empty() && !self.has_items(&path, "exporters") {
+            let message = "no exporters; write `exporters: [..]`, or set OTEL_EXPORTER_OTLP_ENDPOINT and leave out \
+                           the `exporters` block";
+            self.problems.error(&path, message);
+        }
+        let enriching: Vec<usize> = (0..pipeline.processors.len())
+            .filter(|at| pipeline.processors.get(*at).is_some_and(|id| id.kind() == "gramtrace"))
+            .collect();
+        match enriching.as_slice() {
+            [first, ..] if id.signal != Signal::Traces => self.problems.error(
+                &format!("{path}::processors::{first}"),
+                format!(
+                    "gramtrace enriches traces only; remove it here: {} are forwarded as they come",
+                    id.signal.name()
+                ),
+            ),
+            [_, second, ..] => self.problems.error(
+                &format!("{path}::processors::{second}"),
+                "a second gramtrace processor in one pipeline; write one: a span is enriched once",
+            ),
+            _ => {}
+        }
+    }
+
+    /// A block as it stands in the document, where there is one.
+    fn written(&self, block: &str) -> Option<&'a Node> {
+        self.root?.get(block).map(|entry| &entry.value)
+    }
+
+    /// Whether a list of a pipeline has something in it, be it wrong and reported.
+    fn has_items(&self, path: &str, key: &str) -> bool {
+        let service = self.written("service");
+        let pipelines = service.and_then(|service| service.get("pipelines"));
+        let name = path.strip_prefix("service::pipelines::").unwrap_or(path);
+        let list = pipelines.and_then(|pipelines| pipelines.value.get(name)).and_then(|it| it.value.get(key));
+        list.is_some_and(|list| match &list.value.value {
+            Value::Sequence(items) => !items.is_empty(),
+            Value::Scalar { .. } | Value::Mapping(_) => !list.value.is_null(),
+        })
+    }
+
+    /// Reports ids that are not defined. Those that are written but could not be read have been reported.
+    fn references(&self, path: &str, ids: &[ComponentId], block: &Block<'_>) {
+        let written = self.written(block.key);
+        for (index, id) in ids.iter().enumerate() {
+            let name = id.to_string();
+            if block.defined.contains(id) || written.is_some_and(|block| block.get(&name).is_some()) {
+                continue;
+            }
+            let defined: Vec<String> = block.defined.iter().map(ToString::to_string).collect();
+            let defined: Vec<&str> = defined.iter().map(String::as_str).collect();
+            let message = match nearest(&name, &defined) {
+                _ if !block.known.contains(&id.kind()) => (block.advice)(id.kind()),
+                Some(near) => format!("the {} `{id}` is not defined; did you mean `{near}`?", block.noun),
+                None if defined.is_empty() => {
+                    format!("the {} `{id}` is not defined; write it below `{}`", block.noun, block.key)
+                }
+                None => format!(
+                    "the {} `{id}` is not defined; write it below `{}`, or use {}",
+                    block.noun,
+                    block.key,
+                    choice(&defined)
+                ),
+            };
+            self.problems.error(&format!("{path}::{index}"), message);
+        }
+    }
+
+    fn extensions(&self) {
+        let defined = self.config.extensions.keys().collect();
+        let known = &["health_check"];
+        let block = Block { key: "extensions", noun: "extension", advice: advice::extension, known, defined };
+        self.references("service::extensions", &self.config.service.extensions, &block);
+    }
+
+    fn receivers_feed_one_pipeline(&self) {
+        let mut fed: BTreeMap<(Signal, &ComponentId), &PipelineId> = BTreeMap::new();
+        for (id, pipeline) in &self.config.service.pipelines {
+            for (index, receiver) in pipeline.receivers.iter().enumerate() {
+                let Some(first) = fed.insert((id.signal, receiver), id) else { continue };
+                self.problems.error(
+                    &format!("service::pipelines::{id}::receivers::{index}"),
+                    format!(
+                        "`{receiver}` feeds the pipeline `{first}` too; list the exporters of both in one pipeline, \
+                         or write a second receiver"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// An `otlp_http` exporter with endpoints for other signals only cannot serve this one.
+    fn exporters_have_endpoints(&self) {
+        for (id, pipeline) in &self.config.service.pipelines {
+            for (index, exporter) in pipeline.exporters.iter().enumerate() {
+                if let Some(ExporterConfig::OtlpHttp(http)) = self.config.exporters.get(exporter)
+                    && http.endpoint(id.signal).is_none()
+                {
+                    let signal = id.signal.name();
+                    self.problems.error(
+                        &format!("service::pipelines::{id}::exporters::{index}"),
+                        format!(
+                            "`{exporter}` has no endpoint for {signal}; write `endpoint` or `{signal}_endpoint` in it"
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Reports addresses that two listeners want, and exporters that would send to a listener of this process.
+    fn listeners(&self) {
+        let listeners = self.config.listeners();
+        for (later, (path, address)) in listeners.iter().enumerate() {
+            let earlier = listeners.iter().take(later).find(|(_, other)| collide(address, other));
+            if let Some((other, _)) = earlier {
+                let message = format!("`{address}` is taken by {other}; write another port");
+                self.problems.error(path, message);
+            }
+        }
+        let used: BTreeSet<&ComponentId> =
+            self.config.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters).collect();
+        for (id, exporter) in self.config.exporters.iter().filter(|(id, _)| used.contains(id)) {
+            for (key, host, port) in targets(exporter) {
+                let own = listeners.iter().find(|(_, address)| reaches(host, port, address));
+                if let Some((listener, _)) = own {
+                    let message = format!(
+                        "`{}` is this process's own {listener}, so that requests would go in circles; write the \
+                         backend's address",
+                        ListenAddress { host: host.to_owned(), port }
+                    );
+                    if self.written("exporters").is_some_and(|block| block.get(&id.to_string()).is_some()) {
+                        self.problems.error(&format!("exporters::{id}::{key}"), message);
+                    } else {
+                        self.problems.variable(&environment::endpoint_variable(id, key), message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// As the Collector does, what nobody uses is no error.
+    fn unused(&self) {
+        let pipelines = || self.config.service.pipelines.values();
+        let receivers: BTreeSet<_> = pipelines().flat_map(|pipeline| &pipeline.receivers).collect();
+        let processors: BTreeSet<_> = pipelines().flat_map(|pipeline| &pipeline.processors).collect();
+        let exporters: BTreeSet<_> = pipelines().flat_map(|pipeline| &pipeline.exporters).collect();
+        let extensions: BTreeSet<_> = self.config.service.extensions.iter().collect();
+        let unused = |defined: &mut dyn Iterator<Item = &ComponentId>, used: &BTreeSet<&ComponentId>, block: &str| {
+            for id in defined.filter(|id| !used.contains(*id)) {
+                self.problems.warning(&format!("{block}::{id}"), "is not used; list it below `service`, or remove it");
+            }
+        };
+        unused(&mut self.config.receivers.keys(), &receivers, "receivers");
+        unused(&mut self.config.processors.keys(), &processors, "processors");
+        unused(&mut self.config.exporters.keys(), &exporters, "exporters");
+        unused(&mut self.config.extensions.keys(), &extensions, "extensions");
+    }
+}
+
+impl Config {
+    /// Everything that listens, each with the path of its address, in the order in which they are opened.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<(String, ListenAddress)> {
+        let used: BTreeSet<_> = self.service.pipelines.values().flat_map(|pipeline| &pipeline.receivers).collect();
+        let mut listeners = Vec::new();
+        for (id, receiver) in self.receivers.iter().filter(|(id, _)| used.contains(id)) {
+            if let Some(grpc) = &receiver.protocols.grpc {
+                listeners.push((format!("receivers::{id}::protocols::grpc::endpoint"), grpc.endpoint.clone()));
+            }
+            if let Some(http) = &receiver.protocols.http {
+                listeners.push((format!("receivers::{id}::protocols::http::endpoint"), http.endpoint.clone()));
+            }
+        }
+        for id in &self.service.extensions {
+            if let Some(health) = self.extensions.get(id) {
+                listeners.push((format!("extensions::{id}::endpoint"), health.endpoint.clone()));
+            }
+        }
+        if let Some(address) = self.service.telemetry.metrics.listener() {
+            listeners.push(("service::telemetry::metrics::readers".to_owned(), address));
+        }
+        listeners
+    }
+}
+
+/// Where an exporter sends: the key, the host and the port.
+fn targets(exporter: &ExporterConfig) -> Vec<(&'static str, &str, u16)> {
+    match exporter {
+        ExporterConfig::Debug(_) => Vec::new(),
+        ExporterConfig::OtlpGrpc(grpc) => vec![("endpoint", grpc.endpoint.host.as_str(), grpc.endpoint.port)],
+        ExporterConfig::OtlpHttp(http) => [
+            ("endpoint", &http.endpoint),
+            ("traces_endpoint", &http.traces_endpoint),
+            ("metrics_endpoint", &http.metrics_endpoint),
+            ("logs_endpoint", &http.logs_endpoint),
+        ]
+        .into_iter()
+        .filter_map(|(key, endpoint)| endpoint.as_ref().map(|endpoint| (key, endpoint.host.as_str(), endpoint.port)))
+        .collect(),
+    }
+}
+
+/// A host, as far as it can be told without asking anybody.
+#[derive(PartialEq, Eq)]
+enum Place {
+    /// Every address of this machine.
+    Everywhere,
+    /// This machine alone.
+    Loopback,
+    /// A name or an address.
+    Other(String),
+}
+
+impl Place {
+    fn of(host: &str) -> Self {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        match host.parse::<std::net::IpAddr>().map(|address| address.to_canonical()) {
+            Ok(address) if address.is_unspecified() => Self::Everywhere,
+            Ok(address) if address.is_loopback() => Self::Loopback,
+            Ok(address) => Self::Other(address.to_string()),
+            Err(_) if host == "localhost" || host.ends_with(".localhost") => Self::Loopback,
+            Err(_) => Self::Other(host),
+        }
+    }
+}
+
+/// Whether two listeners cannot be open at once. Two loopback addresses count as one: `localhost` is any of them.
+fn collide(one: &ListenAddress, other: &ListenAddress) -> bool {
+    if one.port != other.port || one.port == 0 {
+        return false;
+    }
+    let (one, other) = (Place::of(&one.host), Place::of(&other.host));
+    one == other || one == Place::Everywhere || other == Place::Everywhere
+}
+
+/// Whether what is sent to `host` and `port` arrives at a listener of this process.
+fn reaches(host: &str, port: u16, listener: &ListenAddress) -> bool {
+    if port != listener.port {
+        return false;
+    }
+    match (Place::of(host), Place::of(&listener.host)) {
+        (Place::Other(host), Place::Other(listener)) => host == listener,
+        (Place::Other(_), _) | (_, Place::Other(_)) => false,
+        (Place::Everywhere | Place::Loopback, Place::Everywhere | Place::Loopback) => true,
+    }
+}

@@ -1,0 +1,269 @@
+//! Reading a mapping key by key: each value in its type, and at the end what nobody asked for is an error with
+//! a suggestion. Knows how values are written; nothing of what they mean.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::document::{Entry, Node, Value};
+use super::problems::Problems;
+
+/// Keys that are not taken, each with what to write instead.
+pub(super) type Advice = &'static [(&'static str, &'static str)];
+
+/// One mapping of the document, or nothing where it is null.
+pub(super) struct Section<'a> {
+    pub(super) path: String,
+    problems: &'a Problems<'a>,
+    entries: &'a [Entry],
+    known: Vec<&'static str>,
+}
+
+/// One value of the document.
+pub(super) struct Field<'a> {
+    pub(super) path: String,
+    problems: &'a Problems<'a>,
+    node: &'a Node,
+}
+
+impl<'a> Section<'a> {
+    /// Reports an error of the section as a whole.
+    pub(super) fn error(&self, message: impl Into<String>) {
+        self.problems.error(&self.path, message);
+    }
+
+    /// Reports an error of one of its keys.
+    pub(super) fn error_in(&self, key: &str, message: impl Into<String>) {
+        self.problems.error(&format!("{}::{key}", self.path), message);
+    }
+
+    /// The value of `key`, also where it is null; the key counts as known from now on.
+    pub(super) fn present(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.known.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}::{key}", self.path) };
+        Some(Field { path, problems: self.problems, node: &entry.value })
+    }
+
+    /// The value of `key`; `None` where it is absent or null, which mean the default.
+    pub(super) fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.present(key).filter(|field| !field.node.is_null())
+    }
+
+    /// The mapping under `key`; `None` where it is absent, null or something else, which is reported.
+    pub(super) fn section(&mut self, key: &'static str) -> Option<Self> {
+        self.field(key)?.section()
+    }
+
+    /// The value of `key` as `parse` reads it; what `parse` objects to is reported.
+    pub(super) fn get<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Field<'a>) -> Result<T, String>,
+    ) -> Option<T> {
+        let field = self.field(key)?;
+        match parse(&field) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                field.error(message);
+                None
+            }
+        }
+    }
+
+    /// Replaces `target` by the value of `key`, where there is a good one.
+    pub(super) fn read<T>(
+        &mut self,
+        key: &'static str,
+        target: &mut T,
+        parse: impl FnOnce(&Field<'a>) -> Result<T, String>,
+    ) {
+        if let Some(value) = self.get(key, parse) {
+            *target = value;
+        }
+    }
+
+    /// Whether `key` is there and not null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key && !entry.value.is_null())
+    }
+
+    /// Every entry, for mappings whose keys are the user's.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> + use<'a, '_> {
+        self.entries.iter().map(|entry| {
+            let path = format!("{}::{}", self.path, entry.key);
+            (entry.key.as_str(), Field { path, problems: self.problems, node: &entry.value })
+        })
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(self, advice: Advice) {
+        for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
+            let message = match advice.iter().find(|(key, _)| *key == entry.key) {
+                Some((_, advice)) => (*advice).to_owned(),
+                None => unknown("unknown key", &entry.key, &self.known),
+            };
+            let separator = if self.path.is_empty() { "" } else { "::" };
+            self.problems.error(&format!("{}{separator}{}", self.path, entry.key), message);
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    /// The whole document.
+    pub(super) fn root(node: &'a Node, problems: &'a Problems<'a>) -> Self {
+        Self { path: String::new(), problems, node }
+    }
+
+    /// Reports what is wrong with the value.
+    pub(super) fn error(&self, message: impl Into<String>) {
+        self.problems.error(&self.path, message);
+    }
+
+    /// The value as a mapping, null as an empty one; anything else is reported.
+    pub(super) fn section(&self) -> Option<Section<'a>> {
+        let entries: &[Entry] = match &self.node.value {
+            Value::Mapping(entries) => entries,
+            Value::Scalar { .. } if self.node.is_null() => &[],
+            Value::Scalar { .. } | Value::Sequence(_) => {
+                self.error(format!("expected a mapping, found {}; write `key: value` below it", self.found()));
+                return None;
+            }
+        };
+        Some(Section { path: self.path.clone(), problems: self.problems, entries, known: Vec::new() })
+    }
+
+    /// The value as a list; anything else is reported and gives an empty one.
+    pub(super) fn items(&self) -> impl Iterator<Item = Self> + use<'a, '_> {
+        let items: &[Node] = match &self.node.value {
+            Value::Sequence(items) => items,
+            Value::Scalar { text, .. } => {
+                self.error(format!("expected a list, found {}; write `[{text}]`", self.found()));
+                &[]
+            }
+            Value::Mapping(_) => {
+                self.error(format!("expected a list, found {}; write `- ` in front of each item", self.found()));
+                &[]
+            }
+        };
+        items.iter().enumerate().map(|(index, node)| Field {
+            path: format!("{}::{index}", self.path),
+            problems: self.problems,
+            node,
+        })
+    }
+
+    /// The value as text, as it is written: `NO` and `0123` stay what they are.
+    pub(super) fn text(&self) -> Result<&'a str, String> {
+        match (&self.node.source, &self.node.value) {
+            (Some(source), _) => Ok(source),
+            (None, Value::Scalar { text, .. }) => Ok(text),
+            (None, Value::Sequence(_) | Value::Mapping(_)) => Err(format!("expected text, found {}", self.found())),
+        }
+    }
+
+    /// The value as owned text.
+    pub(super) fn string(&self) -> Result<String, String> {
+        self.text().map(str::to_owned)
+    }
+
+    /// The value as a truth value.
+    pub(super) fn flag(&self) -> Result<bool, String> {
+        match self.plain() {
+            Some("true" | "True" | "TRUE") => Ok(true),
+            Some("false" | "False" | "FALSE") => Ok(false),
+            _ => Err(format!("expected `true` or `false`, found {}", self.found())),
+        }
+    }
+
+    /// The value as a whole number from `low` to `high`.
+    pub(super) fn whole<T: TryFrom<u64>>(&self, low: u64, high: u64) -> Result<T, String> {
+        let number = self.plain().and_then(decimal).filter(|number| (low..=high).contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("expected a whole number from {low} to {high}, found {}", self.found()))
+    }
+
+    /// The value as a finite number.
+    pub(super) fn number(&self) -> Result<f64, String> {
+        let number = self.plain().and_then(|text| f64::from_str(text).ok()).filter(|number| number.is_finite());
+        number.ok_or_else(|| format!("expected a number, found {}", self.found()))
+    }
+
+    /// The value as one of `words`.
+    pub(super) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<T, String> {
+        let text = self.text()?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        Err(format!("`{}` is not known; write {}", shortened(text), choice(&names)))
+    }
+
+    /// The text of what is no quoted text, list or mapping.
+    fn plain(&self) -> Option<&'a str> {
+        match &self.node.value {
+            Value::Scalar { text, plain: true } => Some(text.trim()),
+            Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => None,
+        }
+    }
+
+    /// The value, described for an error.
+    pub(super) fn found(&self) -> String {
+        match &self.node.value {
+            Value::Scalar { .. } if self.node.is_null() => "nothing".to_owned(),
+            Value::Scalar { text, plain: true } => format!("`{}`", shortened(text)),
+            Value::Scalar { text, plain: false } => format!("the quoted text `{}`", shortened(text)),
+            Value::Sequence(_) => "a list".to_owned(),
+            Value::Mapping(_) => "a mapping".to_owned(),
+        }
+    }
+}
+
+/// Digits and nothing else.
+pub(super) fn decimal(text: &str) -> Option<u64> {
+    if text.bytes().all(|each| each.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// Reports a value that says no more than that it is not wanted, in one line.
+pub(super) fn shortened(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    let escaped: String = text.chars().take(MAX_CHARS).flat_map(printable).collect();
+    if text.chars().nth(MAX_CHARS).is_some() { format!("{escaped}...") } else { escaped }
+}
+
+fn printable(each: char) -> impl Iterator<Item = char> {
+    let escape = each.is_control().then(|| each.escape_default());
+    let plain = (!each.is_control()).then_some(each);
+    escape.into_iter().flatten().chain(plain)
+}
+
+/// An error for a word that is not among `known`: the nearest of them where one is near, else all of them.
+pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("{what}; did you mean `{near}`?"),
+        None if known.is_empty() => format!("{what}; remove it"),
+        None => format!("{what}; write {}", choice(known)),
+    }
+}
+
+/// The one of `known` that `word` was probably meant to be.
+pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let mut distances: BTreeMap<usize, &'w str> = BTreeMap::new();
+    for each in known {
+        distances.entry(strsim::osa_distance(&word, each)).or_insert(each);
+    }
+    let (distance, near) = distances.pop_first()?;
+    let allowed = (near.len().max(word.len()) / 3).max(1);
+    (distance <= allowed).then_some(near)
+}
+
+/// `a`, `a` or `b`, and so on.
+pub(super) fn choice(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+    }
+}
