@@ -8,7 +8,7 @@ mod span;
 mod tokens;
 
 pub use calls::{Report, counted, remote_agents_with_children};
-pub use keys::KeyTable;
+pub use keys::{KeyTable, Meaning};
 pub use role::Role;
 pub use span::{Hits, SpanFields, scan};
 pub use tokens::{RawTokens, inclusive};

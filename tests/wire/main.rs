@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)] // modules of a test binary have no public
 
 mod arbitrary;
+#[path = "../support/rewritten.rs"]
 mod rewritten;
 
 use bytes::Bytes;

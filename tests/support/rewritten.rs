@@ -1,5 +1,8 @@
 //! The same requests, written by another hand: fields in descending order, as the Go Collector writes them, and with
-//! fields of a version that nobody knows yet. Uses prost's primitives only, none of the code under test.
+//! fields of a version that nobody knows yet, or with attributes taken out again. Uses prost's primitives only, none of
+//! the code under test.
+
+#![allow(dead_code)] // each test binary uses its part
 
 use bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_varint, skip_field};
@@ -69,6 +72,25 @@ pub fn with_unknown_fields(bytes: &[u8]) -> Vec<u8> {
     rewrite(bytes, 0, &|mut parts, _| {
         parts.insert(0, delimited(UNKNOWN, STRANGE));
         parts
+    })
+}
+
+/// `Span.attributes`.
+const ATTRIBUTES: u32 = 9;
+
+/// The request without the attributes whose key begins with one of `prefixes`, every length prefix set back.
+pub fn without_attributes(bytes: &[u8], prefixes: &[&str]) -> Vec<u8> {
+    rewrite(bytes, 0, &|parts, level| {
+        let is_ours = |part: &Vec<u8>| {
+            let field = fields(part).remove(0);
+            level == CHILDREN.len()
+                && field.number == ATTRIBUTES
+                && fields(&field.content.unwrap()).iter().any(|inner| {
+                    let key = inner.content.as_deref().unwrap_or_default();
+                    inner.number == 1 && prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()))
+                })
+        };
+        parts.into_iter().filter(|part| !is_ours(part)).collect()
     })
 }
 

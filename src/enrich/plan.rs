@@ -1,0 +1,173 @@
+//! Plan: each span of a request is read and estimated by itself. Which of several reports counts is not decided here.
+
+use super::{Enricher, Tally};
+use crate::estimate::{Estimate, ModelCall};
+use crate::factors::{Match, ModelId, Place, PlaceQuery};
+use crate::genai::{Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan};
+use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
+use crate::units::TokenUsage;
+
+/// What is to be said on the spans of one request.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub(super) request: &'a [u8],
+    pub(super) spans: Vec<PlannedSpan<'a>>,
+    total: u64,
+    enriched_before: u64,
+}
+
+/// A span of the GenAI kind.
+#[derive(Debug)]
+pub(crate) struct PlannedSpan<'a> {
+    pub(super) at: SpanAt,
+    pub(super) fields: SpanFields<'a>,
+    pub(super) role: Role,
+    /// Whether the span itself has `gen_ai.*` keys.
+    pub(super) has_gen_ai_key: bool,
+    /// What the span is given; [`Plan::settle`] has the last word.
+    pub(super) status: Status,
+    /// The call that the span reports, where it carries usage.
+    pub(super) call: Option<Call<'a>>,
+}
+
+/// One report of a call: its usage, and what that took.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(super) scope: &'a str,
+    pub(super) response_id: Option<&'a str>,
+    pub(super) usage: TokenUsage,
+    pub(super) priced: Option<Priced>,
+}
+
+/// A model that the registry knows, a place, and the estimate for both.
+#[derive(Debug)]
+pub(crate) struct Priced {
+    pub(super) model: ModelId,
+    pub(super) matched: Match,
+    pub(super) place: Place,
+    pub(super) estimate: Estimate,
+}
+
+impl<'a> Plan<'a> {
+    /// The spans of the GenAI kind, in the order of the wire.
+    pub(super) fn spans(&self) -> &[PlannedSpan<'a>] {
+        &self.spans
+    }
+
+    /// What was found, by status.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally { spans: self.total, enriched_before: self.enriched_before, ..Tally::default() };
+        for span in &self.spans {
+            if let Some(count) = Status::ALL
+                .iter()
+                .position(|status| *status == span.status)
+                .and_then(|index| tally.by_status.get_mut(index))
+            {
+                *count += 1;
+            }
+        }
+        tally
+    }
+}
+
+impl Enricher {
+    /// Reads every span of a request. Spans that are not of the GenAI kind cost no allocation; spans that were enriched
+    /// before are left alone.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
+    pub fn plan<'a>(&self, request: &'a [u8]) -> Result<Plan<'a>, WireError> {
+        let mut hits = Hits::default();
+        let mut plan = Plan { request, spans: Vec::new(), total: 0, enriched_before: 0 };
+        plan.total = walk(request, |at| {
+            let fields = scan(request, at.span, &self.keys, &mut hits)?;
+            if hits.has(Meaning::Enriched) {
+                plan.enriched_before += 1;
+            } else if hits.marked()
+                && let Some(role) = Role::of(request, &hits, &fields)
+            {
+                plan.spans.push(self.read(request, at, &hits, fields, role)?);
+            }
+            Ok(())
+        })?;
+        Ok(plan)
+    }
+
+    fn read<'a>(
+        &self,
+        request: &'a [u8],
+        at: SpanAt,
+        hits: &Hits,
+        fields: SpanFields<'a>,
+        role: Role,
+    ) -> Result<PlannedSpan<'a>, WireError> {
+        let mut span = PlannedSpan {
+            at,
+            fields,
+            role,
+            has_gen_ai_key: hits.has_gen_ai_key(),
+            status: Status::Aggregate,
+            call: None,
+        };
+        if role == Role::Aggregate {
+            return Ok(span);
+        }
+        let raw = RawTokens::read(request, hits);
+        if !raw.is_usage(fields.error) {
+            span.status = match role {
+                Role::Inference if fields.error => Status::Error,
+                Role::Inference => Status::NoTokens,
+                Role::Aggregate | Role::RemoteAgent => Status::Aggregate,
+            };
+            return Ok(span);
+        }
+        let scope = scope_name(request, &at)?;
+        let usage = inclusive(&raw, scope);
+        let names = hits.strings(request, Meaning::Model);
+        let priced = self.price(request, hits, &names, &usage, fields.duration_s());
+        span.status = match (&priced, names.is_empty()) {
+            (Some(_), _) => Status::Ok,
+            (None, false) => Status::UnknownModel,
+            (None, true) => Status::NoModel,
+        };
+        span.call = Some(Call { scope, response_id: hits.string(request, Meaning::ResponseId), usage, priced });
+        Ok(span)
+    }
+
+    /// The first of `names` that the registry knows, where it ran, and what the usage took there.
+    fn price(
+        &self,
+        request: &[u8],
+        hits: &Hits,
+        names: &[&str],
+        usage: &TokenUsage,
+        duration_s: Option<f64>,
+    ) -> Option<Priced> {
+        let provider = hits.string(request, Meaning::Provider);
+        let resolution = names.iter().find_map(|name| self.registry.resolve(name, provider))?;
+        let place = self.registry.place(&PlaceQuery {
+            provider,
+            model: Some(resolution.model),
+            span_region: hits.string(request, Meaning::CloudRegion),
+            server_address: hits.string(request, Meaning::ServerAddress),
+            region_hint: resolution.region_hint,
+        });
+        let call = ModelCall { model: resolution.model, place, usage: *usage, duration_s };
+        let estimate = self.method.estimate(&self.registry, &call)?;
+        Some(Priced { model: resolution.model, matched: resolution.matched, place, estimate })
+    }
+}
+
+/// `InstrumentationScope.name`; empty where there is none, or none in UTF-8.
+fn scope_name<'a>(request: &'a [u8], at: &SpanAt) -> Result<&'a str, WireError> {
+    let Some(scope) = at.scope else { return Ok("") };
+    let mut name = "";
+    let mut reader = Reader::within(request, scope);
+    while let Some(field) = reader.field()? {
+        if let Field { number: 1, value: Value::Bytes(extent) } = field {
+            name = std::str::from_utf8(value::slice(request, extent)).unwrap_or_default();
+        }
+    }
+    Ok(name)
+}

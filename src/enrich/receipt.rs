@@ -1,0 +1,272 @@
+//! What a receipt says, key by key, as bytes to append. What a model at a place always says is encoded once a request
+//! and appended as one slice.
+
+use super::EnrichSettings;
+use super::plan::{Call, PlannedSpan, Priced};
+use super::rounding::round_significant;
+use crate::factors::{Match, ModelId, Place, Registry};
+use crate::genai::Status;
+use crate::otlp::value::{append_double, append_int, append_string};
+use crate::semconv::out;
+use crate::units::{Quantity, Tokens};
+
+/// How many keys a span gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Detail {
+    /// The values, the status, the model and the tier.
+    Headline,
+    /// And ranges, embodied CO2e, tokens, place, match, factor, method, registry, band.
+    #[default]
+    Standard,
+    /// And the range of embodied CO2e, water, cached and reasoning tokens, source.
+    Full,
+}
+
+/// Size class of a call's CO2e, for backends that search by equality only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Band {
+    /// Below the first bound (0.01 g by default).
+    VeryLow,
+    /// Below the second (0.1 g).
+    Low,
+    /// Below the third (1 g).
+    Medium,
+    /// Below the fourth (10 g).
+    High,
+    /// The rest.
+    VeryHigh,
+}
+
+impl Band {
+    /// The band of `co2e_g` grams between ascending `bounds_g`.
+    #[must_use]
+    pub fn of(co2e_g: f64, bounds_g: &[f64; 4]) -> Self {
+        let bands = [Self::VeryLow, Self::Low, Self::Medium, Self::High];
+        bounds_g.iter().zip(bands).find(|(bound, _)| co2e_g < **bound).map_or(Self::VeryHigh, |(_, band)| band)
+    }
+
+    /// The value of the attribute `band`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VeryLow => "very_low",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::VeryHigh => "very_high",
+        }
+    }
+}
+
+/// Every key that is written, with the prefix.
+#[derive(Debug)]
+struct Keys {
+    co2e: [String; 3],
+    energy: [String; 3],
+    embodied: [String; 3],
+    water: String,
+    status: String,
+    model: String,
+    tier: String,
+    matched: String,
+    factor: String,
+    method: String,
+    registry: String,
+    grid_zone: String,
+    grid_intensity: String,
+    grid_basis: String,
+    pue: String,
+    tokens_input: String,
+    tokens_output: String,
+    cache_read: String,
+    cache_write: String,
+    reasoning: String,
+    band: String,
+    source: String,
+}
+
+impl Keys {
+    fn new(prefix: &str) -> Self {
+        let key = |suffix: &str| format!("{prefix}{suffix}");
+        Self {
+            co2e: [out::CO2E_LOW_G, out::CO2E_G, out::CO2E_HIGH_G].map(key),
+            energy: [out::ENERGY_LOW_WH, out::ENERGY_WH, out::ENERGY_HIGH_WH].map(key),
+            embodied: [out::EMBODIED_CO2E_LOW_G, out::EMBODIED_CO2E_G, out::EMBODIED_CO2E_HIGH_G].map(key),
+            water: key(out::WATER_ML),
+            status: key(out::STATUS),
+            model: key(out::MODEL),
+            tier: key(out::TIER),
+            matched: key(out::MATCH),
+            factor: key(out::FACTOR),
+            method: key(out::METHOD),
+            registry: key(out::REGISTRY),
+            grid_zone: key(out::GRID_ZONE),
+            grid_intensity: key(out::GRID_G_PER_KWH),
+            grid_basis: key(out::GRID_BASIS),
+            pue: key(out::PUE),
+            tokens_input: key(out::TOKENS_INPUT),
+            tokens_output: key(out::TOKENS_OUTPUT),
+            cache_read: key(out::TOKENS_CACHE_READ),
+            cache_write: key(out::TOKENS_CACHE_WRITE),
+            reasoning: key(out::TOKENS_REASONING),
+            band: key(out::BAND),
+            source: key(out::SOURCE),
+        }
+    }
+}
+
+/// How many constant parts are kept for a request. Few models at few places come in one; the bound is for hostile ones.
+const MAX_CONSTANTS: usize = 64;
+
+/// Constant parts of receipts that were encoded for this request already.
+#[derive(Debug, Default)]
+pub(super) struct Constants {
+    encoded: Vec<((ModelId, Match, Place), Vec<u8>)>,
+}
+
+/// Writes receipts.
+#[derive(Debug)]
+pub(super) struct ReceiptWriter {
+    settings: EnrichSettings,
+    keys: Keys,
+}
+
+impl ReceiptWriter {
+    pub(super) fn new(settings: &EnrichSettings) -> Self {
+        Self { settings: settings.clone(), keys: Keys::new(&settings.prefix) }
+    }
+
+    /// Appends the receipt of one span.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        span: &PlannedSpan<'_>,
+        registry: &Registry,
+        constants: &mut Constants,
+    ) {
+        append_string(out, &self.keys.status, span.status.name());
+        let Some(call) = span.call.as_ref().filter(|_| span.status.counts()) else { return };
+        if let Some(priced) = call.priced.as_ref().filter(|_| span.status == Status::Ok) {
+            self.write_values(out, priced, span.has_gen_ai_key);
+            constants.append(out, priced, |out| self.write_constants(out, priced, registry));
+        }
+        if self.settings.detail >= Detail::Standard {
+            self.write_tokens(out, call);
+        }
+    }
+
+    fn write_values(&self, out: &mut Vec<u8>, priced: &Priced, has_gen_ai_key: bool) {
+        let detail = self.settings.detail;
+        let estimate = &priced.estimate;
+        let co2e_g = estimate.co2e_g.value().get();
+        self.double(out, &self.keys.co2e[1], co2e_g);
+        if let Some(energy) = &estimate.energy_wh {
+            self.double(out, &self.keys.energy[1], energy.value().get());
+        }
+        if has_gen_ai_key && self.settings.gen_ai_alias {
+            self.double(out, out::ALIAS_CO2E_G, co2e_g);
+            if let Some(energy) = &estimate.energy_wh {
+                self.double(out, out::ALIAS_ENERGY_WH, energy.value().get());
+            }
+        }
+        if detail < Detail::Standard {
+            return;
+        }
+        self.bounds(out, &self.keys.co2e, estimate.co2e_g.low(), estimate.co2e_g.high());
+        if let Some(energy) = &estimate.energy_wh {
+            self.bounds(out, &self.keys.energy, energy.low(), energy.high());
+        }
+        if let Some(embodied) = &estimate.embodied_co2e_g {
+            self.double(out, &self.keys.embodied[1], embodied.value().get());
+            if detail == Detail::Full {
+                self.bounds(out, &self.keys.embodied, embodied.low(), embodied.high());
+            }
+        }
+        if let (Detail::Full, Some(water)) = (detail, &estimate.water_ml) {
+            self.double(out, &self.keys.water, water.value().get());
+        }
+        append_string(out, &self.keys.band, Band::of(co2e_g, &self.settings.band_bounds_g).name());
+    }
+
+    /// What does not depend on the call, only on model, match and place.
+    fn write_constants(&self, out: &mut Vec<u8>, priced: &Priced, registry: &Registry) {
+        let Some(model) = registry.model(priced.model) else { return };
+        append_string(out, &self.keys.model, model.id());
+        append_string(out, &self.keys.tier, model.tier().name());
+        if self.settings.detail < Detail::Standard {
+            return;
+        }
+        append_string(out, &self.keys.matched, priced.matched.name());
+        append_string(out, &self.keys.factor, model.factor_id());
+        append_string(out, &self.keys.method, self.settings.method.id());
+        append_string(out, &self.keys.registry, registry.label());
+        if let Some(zone) = registry.zone(priced.place.zone) {
+            append_string(out, &self.keys.grid_zone, zone.code());
+            self.double(out, &self.keys.grid_intensity, zone.co2e().get());
+        }
+        append_string(out, &self.keys.grid_basis, priced.place.basis.name());
+        if let Some(facility) = priced.place.facility.and_then(|facility| registry.facility(facility)) {
+            self.double(out, &self.keys.pue, facility.pue().value().get());
+        }
+        if let (Detail::Full, Some(source)) = (self.settings.detail, model.sources().next()) {
+            append_string(out, &self.keys.source, source);
+        }
+    }
+
+    fn write_tokens(&self, out: &mut Vec<u8>, call: &Call<'_>) {
+        let usage = &call.usage;
+        let tokens = |out: &mut Vec<u8>, key: &str, tokens: Tokens| {
+            append_int(out, key, i64::try_from(tokens.get()).unwrap_or(i64::MAX));
+        };
+        tokens(out, &self.keys.tokens_input, usage.input);
+        tokens(out, &self.keys.tokens_output, usage.output);
+        if self.settings.detail == Detail::Full {
+            let parts = [
+                (&self.keys.cache_read, usage.cache_read),
+                (&self.keys.cache_write, usage.cache_write),
+                (&self.keys.reasoning, usage.reasoning),
+            ];
+            for (key, part) in parts {
+                if let Some(part) = part {
+                    tokens(out, key, part);
+                }
+            }
+        }
+    }
+
+    fn bounds<T: Quantity>(&self, out: &mut Vec<u8>, keys: &[String; 3], low: T, high: T) {
+        self.double(out, &keys[0], low.get());
+        self.double(out, &keys[2], high.get());
+    }
+
+    fn double(&self, out: &mut Vec<u8>, key: &str, value: f64) {
+        append_double(out, key, round_significant(value, self.settings.significant_digits));
+    }
+}
+
+impl Constants {
+    fn append(&mut self, out: &mut Vec<u8>, priced: &Priced, encode: impl FnOnce(&mut Vec<u8>)) {
+        let key = (priced.model, priced.matched, priced.place);
+        if let Some((_, bytes)) = self.encoded.iter().find(|(known, _)| *known == key) {
+            out.extend_from_slice(bytes);
+            return;
+        }
+        let mut bytes = Vec::with_capacity(512);
+        encode(&mut bytes);
+        out.extend_from_slice(&bytes);
+        if self.encoded.len() < MAX_CONSTANTS {
+            self.encoded.push((key, bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_begins_at_its_lower_bound() {
+        let band = |co2e_g| Band::of(co2e_g, &[0.01, 0.1, 1.0, 10.0]).name();
+        assert_eq!([0.0, 0.01, 0.0999, 1.0, 10.0].map(band), ["very_low", "low", "low", "high", "very_high"]);
+    }
+}

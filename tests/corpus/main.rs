@@ -1,0 +1,98 @@
+//! Captured exports of real instrumentations through the enricher: what counts, how many tokens, and that nothing else
+//! is touched. The truth is that of `README.md` beside this file, from the model server, not from this program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+#![allow(unreachable_pub)] // modules of a test binary have no public
+
+mod counting;
+#[path = "../support/rewritten.rs"]
+mod rewritten;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
+use gramtrace::factors::Registry;
+use gramtrace::otlp::{Signal, count};
+
+/// What is appended begins with one of these.
+const OURS: &[&str] = &["gramtrace.", "gen_ai.footprint."];
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+}
+
+/// Every captured body as protobuf, with its path below the corpus, in the order of the captures.
+fn bodies(signal: &str) -> Vec<(String, Bytes)> {
+    let mut found: Vec<_> = std::fs::read_dir(corpus())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .flat_map(|set| std::fs::read_dir(set).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "pb"))
+        .map(|file| (file.strip_prefix(corpus()).unwrap().to_str().unwrap().to_owned(), file))
+        .filter(|(name, _)| name.contains(&format!("-{signal}-")))
+        .map(|(name, file)| (name, Bytes::from(std::fs::read(file).unwrap())))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+fn enricher(detail: Detail) -> Enricher {
+    let settings = EnrichSettings { detail, ..EnrichSettings::default() };
+    Enricher::new(Arc::new(Registry::builtin().unwrap()), &settings)
+}
+
+#[test]
+fn with_the_appended_attributes_taken_out_the_bytes_out_are_the_bytes_in() {
+    for detail in [Detail::Headline, Detail::Standard, Detail::Full] {
+        let enricher = enricher(detail);
+        let mut changed = 0;
+        for (name, body) in bodies("traces") {
+            let (enriched, _) = enricher.enrich(&body).unwrap();
+            changed += usize::from(enriched != body);
+            assert_eq!(rewritten::without_attributes(&enriched, OURS), body, "{name} at {detail:?}");
+        }
+        assert!(changed > 20, "{changed} bodies were enriched");
+    }
+}
+
+#[test]
+fn a_span_that_is_enriched_is_left_alone() {
+    let enricher = enricher(Detail::Full);
+    for (name, body) in bodies("traces") {
+        let (once, first) = enricher.enrich(&body).unwrap();
+        let (twice, second) = enricher.enrich(&once).unwrap();
+        assert_eq!(once, twice, "{name}");
+        assert_eq!(second.enriched_before, first.by_status.iter().sum::<u64>(), "{name}");
+        assert_eq!(second.by_status.iter().sum::<u64>(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_body_cut_at_any_byte_is_refused_or_enriched_and_never_worse() {
+    let enricher = enricher(Detail::Full);
+    for (name, body) in bodies("traces").into_iter().filter(|(_, body)| body.len() < 8000) {
+        for cut in 1..body.len() {
+            assert!(enricher.enrich(&body.slice(..cut)).is_err(), "{name} has one resource: cut at {cut} it is broken");
+        }
+    }
+}
+
+#[test]
+fn items_of_every_signal_are_counted_as_the_index_counts_them() {
+    let mut index = csv::Reader::from_path(corpus().join("index.csv")).unwrap();
+    for row in index.records() {
+        let row = row.unwrap();
+        let (file, signal, records) = (&row[0], &row[1], row[6].parse::<u64>().unwrap());
+        let body = std::fs::read(corpus().join(file)).unwrap();
+        match signal {
+            "traces" => assert_eq!(count(Signal::Traces, &body), Ok(records), "{file}"),
+            "logs" => assert_eq!(count(Signal::Logs, &body), Ok(records), "{file}"),
+            // The index counts metrics, of which each has one or more points.
+            _ => assert!(count(Signal::Metrics, &body).unwrap() >= records, "{file}"),
+        }
+    }
+}
