@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::task::JoinSet;
 
-use crate::exporter::{Exporter, Outcome};
-use crate::otlp::Signal;
-use crate::rejection::Rejection;
+use crate::enrich::{Enricher, Tally};
+use crate::exporter::{Exporter, Outcome, partial_success};
+use crate::genai::Status;
+use crate::otlp::{Signal, count};
+use crate::rejection::{Failure, Rejection};
+use crate::telemetry::{ExporterMetrics, Metrics, ReceiverMetrics};
 
-/// One export request, unpacked: inflated protobuf, and how long its sender waits.
+/// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
 pub struct Export {
     /// What the body carries.
@@ -20,38 +24,158 @@ pub struct Export {
     pub body: Bytes,
     /// When the sender gives up, where it said so.
     pub deadline: Option<Instant>,
+    /// The counters of the receiver that it came in by.
+    pub origin: ReceiverMetrics,
 }
 
-/// Where requests of one signal go.
+/// Where requests of one signal go, and what is done to them on the way.
 #[derive(Debug)]
 pub struct Pipeline {
-    exporters: Vec<Exporter>,
+    enricher: Option<Arc<Enricher>>,
+    destinations: Vec<Arc<Destination>>,
+    metrics: Metrics,
+}
+
+/// An exporter with its counters.
+#[derive(Debug)]
+struct Destination {
+    exporter: Arc<Exporter>,
+    metrics: ExporterMetrics,
 }
 
 /// The pipelines that one receiver feeds; a signal without one is not served.
 pub type Pipelines = BTreeMap<Signal, Arc<Pipeline>>;
 
 impl Pipeline {
-    /// A pipeline that sends to every one of `exporters`.
+    /// A pipeline that sends to every one of `exporters`, and enriches traces before where there is an enricher.
     #[must_use]
-    pub fn new(exporters: Vec<Exporter>) -> Self {
-        Self { exporters }
+    pub fn new(enricher: Option<Arc<Enricher>>, exporters: Vec<Arc<Exporter>>, metrics: Metrics) -> Self {
+        let destination = |exporter: Arc<Exporter>| {
+            let metrics = metrics.exporter(exporter.name());
+            Arc::new(Destination { exporter, metrics })
+        };
+        Self { enricher, destinations: exporters.into_iter().map(destination).collect(), metrics }
     }
 
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
     /// `partial_success`.
     ///
     /// # Errors
-    /// [`Rejection::Malformed`] for a body that is no OTLP, [`Rejection::Backend`] where a backend did not take it,
-    /// [`Rejection::DeadlineExceeded`] where it took too long.
+    /// [`Rejection::Malformed`] for a body that is no OTLP, [`Rejection::Backend`] where a backend did not take it.
     pub async fn export(&self, export: Export) -> Result<Bytes, Rejection> {
-        let mut answer = Bytes::new();
-        for exporter in &self.exporters {
-            match exporter.send(export.signal, export.body.clone(), export.deadline).await {
-                Outcome::Delivered { response } => answer = response,
-                Outcome::Retry(failure) | Outcome::Refused(failure) => return Err(Rejection::Backend(failure)),
+        let Export { signal, body, deadline, origin } = export;
+        let prepared = self.prepare(signal, body)?;
+        // Dropped without a word, by a failure or because the sender hung up, it counts the items as refused.
+        let inside = origin.receive(signal, prepared.items);
+        let response = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
+        inside.acknowledged(0);
+        if let Some(tally) = &prepared.tally {
+            for (status, spans) in Status::ALL.iter().zip(tally.by_status) {
+                self.metrics.spans(status.name(), spans);
             }
         }
-        Ok(answer)
+        Ok(response)
+    }
+
+    fn prepare(&self, signal: Signal, body: Bytes) -> Result<Prepared, Rejection> {
+        let malformed = |error| Rejection::Malformed(format!("{} request: {error}", signal.name()));
+        match &self.enricher {
+            Some(enricher) if signal == Signal::Traces => {
+                let (body, tally) = enricher.enrich(&body).map_err(malformed)?;
+                Ok(Prepared { body, items: tally.spans, tally: Some(tally) })
+            }
+            _ => Ok(Prepared { items: count(signal, &body).map_err(malformed)?, body, tally: None }),
+        }
+    }
+
+    async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Bytes, Failure> {
+        if let [only] = &self.destinations[..] {
+            return conclude([only.send(signal, prepared.body.clone(), prepared.items, deadline).await]);
+        }
+        let mut sends = JoinSet::new();
+        for destination in &self.destinations {
+            let (destination, body, items) = (Arc::clone(destination), prepared.body.clone(), prepared.items);
+            sends.spawn(async move { destination.send(signal, body, items, deadline).await });
+        }
+        conclude(sends.join_all().await)
+    }
+}
+
+/// A request ready to leave.
+struct Prepared {
+    body: Bytes,
+    items: u64,
+    tally: Option<Tally>,
+}
+
+impl Destination {
+    async fn send(&self, signal: Signal, body: Bytes, items: u64, deadline: Option<Instant>) -> Outcome {
+        let underway = self.metrics.send(signal, items);
+        let outcome = self.exporter.send(signal, body, deadline).await;
+        match &outcome {
+            Outcome::Delivered { response } => {
+                let rejected = partial_success(signal, response).map_or(0, |partial| partial.rejected);
+                underway.acknowledged(u64::try_from(rejected).unwrap_or(0));
+            }
+            Outcome::Retry(_) | Outcome::Refused(_) => underway.failed(),
+        }
+        outcome
+    }
+}
+
+/// One answer from all: success if every backend took it, with the first partial success there is. A passing failure
+/// outweighs a lasting one, since the sender's repeat may still reach a backend that had the passing one; the others
+/// receive the repeat too.
+fn conclude(outcomes: impl IntoIterator<Item = Outcome>) -> Result<Bytes, Failure> {
+    let mut answer = Bytes::new();
+    let (mut passing, mut lasting): (Option<Failure>, Option<Failure>) = (None, None);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Delivered { response } if answer.is_empty() => answer = response,
+            Outcome::Delivered { .. } => {}
+            Outcome::Retry(failure) => {
+                let longest = passing.as_ref().map(|failure| failure.retry_after).max(Some(failure.retry_after));
+                passing = Some(Failure { retry_after: longest.flatten(), ..passing.unwrap_or(failure) });
+            }
+            Outcome::Refused(failure) => lasting = lasting.or(Some(failure)),
+        }
+    }
+    passing.or(lasting).map_or(Ok(answer), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+
+    use super::*;
+
+    fn failure(code: Code, retry_after: Option<u64>) -> Failure {
+        Failure { code, message: code.to_string(), retry_after: retry_after.map(Duration::from_secs) }
+    }
+
+    #[test]
+    fn every_backend_must_acknowledge() {
+        let delivered = |bytes: &'static [u8]| Outcome::Delivered { response: Bytes::from_static(bytes) };
+        assert_eq!(conclude([delivered(b""), delivered(b"partial")]), Ok(Bytes::from_static(b"partial")));
+        let refused = failure(Code::InvalidArgument, None);
+        assert_eq!(conclude([delivered(b""), Outcome::Refused(refused.clone())]), Err(refused));
+    }
+
+    #[test]
+    fn a_passing_failure_outweighs_a_lasting_one_and_the_longest_delay_holds() {
+        let outcomes = [
+            Outcome::Refused(failure(Code::InvalidArgument, None)),
+            Outcome::Retry(failure(Code::Unavailable, Some(2))),
+            Outcome::Retry(failure(Code::Aborted, Some(7))),
+        ];
+        assert_eq!(
+            conclude(outcomes),
+            Err(failure(Code::Unavailable, Some(7))).map_err(|mut failure: Failure| {
+                failure.message = Code::Unavailable.to_string();
+                failure
+            })
+        );
     }
 }

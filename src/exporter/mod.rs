@@ -4,6 +4,7 @@
 mod answer;
 mod backend;
 mod build;
+mod capture;
 mod cause;
 mod debug;
 mod dial;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 pub use answer::{PartialSuccess, partial_success};
 pub use backend::MAX_REQUEST_BYTES;
 pub use build::{ExporterBuildError, Problem};
+pub use capture::CaptureExporter;
 pub use debug::{DebugExporter, DebugSettings, Verbosity};
 pub use endpoint::{EndpointError, http as http_endpoint, http_endpoints};
 pub use grpc::{GrpcExporter, GrpcExporterSettings, Keepalive};
@@ -44,6 +46,10 @@ pub enum Exporter {
     Grpc(Box<GrpcExporter>),
     /// OTLP over HTTP, in protobuf.
     Http(Box<HttpExporter>),
+    /// Receipts on a console.
+    Debug(DebugExporter),
+    /// A channel inside this process.
+    Capture(CaptureExporter),
     /// Acknowledges everything and sends nothing.
     Discard,
 }
@@ -55,6 +61,8 @@ impl Exporter {
         match self {
             Self::Grpc(exporter) => exporter.name(),
             Self::Http(exporter) => exporter.name(),
+            Self::Debug(exporter) => exporter.name(),
+            Self::Capture(exporter) => exporter.name(),
             Self::Discard => "discard",
         }
     }
@@ -64,6 +72,8 @@ impl Exporter {
         match self {
             Self::Grpc(exporter) => exporter.send(signal, body, deadline).await,
             Self::Http(exporter) => exporter.send(signal, body, deadline).await,
+            Self::Debug(exporter) => exporter.send(signal, &body),
+            Self::Capture(exporter) => exporter.send(signal, body).await,
             Self::Discard => Outcome::Delivered { response: Bytes::new() },
         }
     }

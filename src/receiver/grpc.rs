@@ -91,7 +91,14 @@ impl GrpcService {
         let framed = collect(&mut body, self.limits, Framing::Grpc).await?;
         let body = message(&framed, encoding, self.limits.max_bytes, &place).await?;
         drop(framed);
-        pipeline.export(Export { signal, body, deadline: deadline.map(Instant::into_std) }).await
+        pipeline
+            .export(Export {
+                signal,
+                body,
+                deadline: deadline.map(Instant::into_std),
+                origin: self.intake.origin("grpc"),
+            })
+            .await
     }
 }
 

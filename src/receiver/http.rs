@@ -118,7 +118,8 @@ impl HttpService {
         upload.begun = true;
         let body = collect(&mut upload.body, self.limits, Framing::Bare).await?;
         let body = form.unpack(signal, body, self.limits.max_bytes, &place).await?;
-        let response = pipeline.export(Export { signal, body, deadline: None }).await?;
+        let response =
+            pipeline.export(Export { signal, body, deadline: None, origin: self.intake.origin("http") }).await?;
         match form.format {
             Format::Protobuf => Ok((Format::Protobuf, answer::protobuf(response))),
             Format::Json => Ok((Format::Json, answer::json(signal, &response))),

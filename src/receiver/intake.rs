@@ -13,7 +13,7 @@ use super::rejection_log::RejectionLog;
 use crate::otlp::Signal;
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::rejection::Rejection;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, ReceiverMetrics};
 
 /// The inside of one receiver, shared by its transports. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +46,11 @@ impl Intake {
     pub(super) fn pipeline(&self, signal: Signal) -> Result<Arc<Pipeline>, Rejection> {
         let none = || Rejection::NoPipeline { signal, receiver: self.0.receiver.clone() };
         self.0.pipelines.get(&signal).map(Arc::clone).ok_or_else(none)
+    }
+
+    /// The counters of one of its transports.
+    pub(super) fn origin(&self, transport: &'static str) -> ReceiverMetrics {
+        self.0.metrics.receiver(&self.0.receiver, transport)
     }
 
     /// A place for one request.
