@@ -1,8 +1,10 @@
 //! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
 
 pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod config;
+pub mod enrich;
 pub mod estimate;
 pub mod exporter;
 pub mod factors;

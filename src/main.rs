@@ -1,3 +1,34 @@
-//! The `gramtrace` command.
+//! The `gramtrace` command: reads the arguments, runs one command, says what went wrong, and exits. The only place
+//! that prints and exits.
 
-fn main() {}
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use gramtrace::cli::{Cli, Command, demo, print_config, run, validate};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = |name: &str| std::env::var(name).ok();
+    let mut output = io::stdout().lock();
+    let result = match &cli.command {
+        // The service writes to standard output from other threads.
+        Command::Run(args) => {
+            drop(output);
+            run::run(args, &environment).map_err(|error| error.to_string())
+        }
+        Command::Demo(args) => demo::demo(args, &mut output).map_err(|error| error.to_string()),
+        Command::Validate(args) => validate::validate(args, &environment).map_err(|error| error.to_string()),
+        Command::PrintConfig(args) => {
+            print_config::print_config(args, &environment, &mut output).map_err(|error| error.to_string())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Nobody is left to tell if standard error is closed.
+            let _ = writeln!(io::stderr(), "{message}");
+            ExitCode::FAILURE
+        }
+    }
+}

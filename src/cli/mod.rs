@@ -1,6 +1,11 @@
 //! The command line: which commands there are and what each takes. A file a command holds what it does; none
 //! prints or exits: they write where they are told to and hand back what happened.
 
+pub mod demo;
+pub mod print_config;
+pub mod run;
+pub mod validate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};

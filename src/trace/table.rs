@@ -44,7 +44,7 @@ struct Column {
 }
 
 const COLUMNS: [Column; 8] = [
-    Column { title: "service", align: left, narrowest: Some(8) },
+    Column { title: "", align: left, narrowest: Some(8) },
     Column { title: "calls", align: right, narrowest: None },
     Column { title: "tokens in/out", align: right, narrowest: None },
     Column { title: "model", align: left, narrowest: Some(8) },
@@ -65,7 +65,7 @@ impl Row {
     }
 }
 
-/// `rows`, then their total, then what a reader should know about what is not in the figures. Every line ends
+/// `rows`, whose labels stand under `heading`, then their total, then what a reader should know about what is not in the figures. Every line ends
 /// with a line feed and is at most a hundred columns wide.
 ///
 /// ```
@@ -78,18 +78,19 @@ impl Row {
 /// };
 /// let rows = [Row { label: "shop".to_owned(), totals: Totals::of([&call]) }];
 /// assert_eq!(
-///     table(&rows, Style::Plain),
+///     table("service", &rows, Style::Plain),
 ///     "service  calls  tokens in/out  model          energy  CO2e [low–high]    place  tier\n\
 ///      shop         1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n\
 ///      total        1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n"
 /// );
 /// ```
 #[must_use]
-pub fn table(rows: &[Row], style: Style) -> String {
+pub fn table(heading: &str, rows: &[Row], style: Style) -> String {
     let mut sum = Totals::default();
     rows.iter().for_each(|row| sum.merge(&row.totals));
     let notes = notes(&sum);
-    let head = COLUMNS.each_ref().map(|column| column.title.to_owned());
+    let mut head = COLUMNS.each_ref().map(|column| column.title.to_owned());
+    heading.clone_into(&mut head[0]);
     let body: Vec<Cells> = rows.iter().map(|row| cells(&row.label, &row.totals)).collect();
     let foot = foot(&sum);
     let widths = widths([&head, &foot].into_iter().chain(&body));
@@ -228,7 +229,7 @@ total     3+1?      3600/1020  2 models               2.44 Wh  750 mg [188–300
 not counted: 1 call without tokens
 not counted again: 2 more reports of calls that were counted
 ";
-        assert_eq!(table(&Row::by_trace(&receipts), Style::Plain), expected);
+        assert_eq!(table("service", &Row::by_trace(&receipts), Style::Plain), expected);
     }
 
     #[test]
@@ -244,7 +245,7 @@ not counted again: 2 more reports of calls that were counted
                 co2e_g: Some(Range { low: Some(1e-9), value: 1e200, high: Some(1e300) }),
                 ..call(&at.to_string(), name, name)
             };
-            let text = table(&Row::by_trace(&[many, with_status("no_model")]), Style::Plain);
+            let text = table("service", &Row::by_trace(&[many, with_status("no_model")]), Style::Plain);
             assert!(text.lines().all(|line| width(line) <= 100), "{text}");
             assert!(text.contains("1.00e194 t [<0.001–1.00e294]"), "{text}");
         }
@@ -256,14 +257,14 @@ not counted again: 2 more reports of calls that were counted
 service  calls  tokens in/out  model  energy  CO2e [low–high]  place  tier
 total        0            0/0  –           –  –                –      –
 ";
-        assert_eq!(table(&[], Style::Plain), expected);
+        assert_eq!(table("service", &[], Style::Plain), expected);
     }
 
     #[test]
     fn emphasis_only_when_asked_and_never_from_a_name() {
         let rows = Row::by_trace(&[call("a", "\u{1b}[31mred\n", "m")]);
-        assert!(!table(&rows, Style::Plain).contains('\u{1b}'));
-        let emphasized = table(&rows, Style::Emphasis);
+        assert!(!table("service", &rows, Style::Plain).contains('\u{1b}'));
+        let emphasized = table("service", &rows, Style::Emphasis);
         assert!(emphasized.starts_with("\u{1b}[1mservice"));
         assert!(!emphasized.contains("\u{1b}[31m"));
         assert_eq!(emphasized.lines().count(), 3);

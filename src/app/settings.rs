@@ -1,0 +1,139 @@
+//! From what users write to what code passes: each part's settings from its block of the configuration. The parts
+//! themselves never see the configuration.
+
+use std::time::Duration;
+
+use super::Service;
+use crate::admin::AdminSettings;
+use crate::config::{
+    self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, GramtraceConfig, GrpcServerConfig,
+    HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Secret,
+};
+use crate::enrich::{Detail, EnrichSettings};
+use crate::estimate::Method;
+use crate::exporter::{
+    DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Keepalive, Problem,
+    TlsSettings, Verbosity, http_endpoint,
+};
+use crate::otlp::Signal;
+use crate::receiver::{BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol};
+use crate::wire::Encoding;
+
+/// The time in which the body of one request has to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) fn listener(service: &Service) -> ListenerSettings {
+    ListenerSettings::new(match service {
+        Service::Grpc(_) => Protocol::Http2,
+        Service::Http(_) => Protocol::Auto,
+    })
+}
+
+pub(super) fn grpc(config: &GrpcServerConfig) -> GrpcSettings {
+    GrpcSettings { limits: BodyLimits { max_bytes: config.max_request_bytes(), timeout: BODY_TIMEOUT } }
+}
+
+pub(super) fn http(config: &HttpServerConfig) -> HttpSettings {
+    HttpSettings {
+        limits: BodyLimits { max_bytes: config.max_request_body_size, timeout: BODY_TIMEOUT },
+        paths: Signal::ALL.map(|signal| (signal, config.url_path(signal).to_owned())).into(),
+    }
+}
+
+pub(super) fn admin(config: &Config) -> AdminSettings {
+    let health = config.service.extensions.iter().find_map(|id| config.extensions.get(id));
+    AdminSettings {
+        health: health.map(|health| health.endpoint.to_string()),
+        metrics: config.service.telemetry.metrics.listener().map(|address| address.to_string()),
+    }
+}
+
+pub(super) fn enrich(config: &GramtraceConfig) -> EnrichSettings {
+    EnrichSettings {
+        prefix: config.prefix.clone(),
+        detail: match config.detail {
+            config::Detail::Headline => Detail::Headline,
+            config::Detail::Standard => Detail::Standard,
+            config::Detail::Full => Detail::Full,
+        },
+        method: match config.method {
+            config::Method::EcologitsV0_11_3 => Method::EcoLogits,
+        },
+        gen_ai_alias: config.gen_ai_alias,
+        significant_digits: config.significant_digits,
+        band_bounds_g: [config.band.very_low_g, config.band.low_g, config.band.medium_g, config.band.high_g],
+    }
+}
+
+pub(super) fn grpc_exporter(id: &ComponentId, config: &OtlpGrpcExporterConfig) -> GrpcExporterSettings {
+    let encoding = encoding(config.compression);
+    GrpcExporterSettings {
+        name: id.to_string(),
+        endpoint: config.url(),
+        tls: tls(&config.tls),
+        encoding,
+        level: config.compression_params.level,
+        headers: headers(&config.headers),
+        timeout: config.timeout,
+        keepalive: Keepalive::default(),
+    }
+}
+
+pub(super) fn http_exporter(
+    id: &ComponentId,
+    config: &OtlpHttpExporterConfig,
+) -> Result<HttpExporterSettings, ExporterBuildError> {
+    let endpoints = Signal::ALL
+        .into_iter()
+        .filter_map(|signal| Some((signal, config.url(signal)?)))
+        .map(|(signal, url)| http_endpoint(&url).map(|uri| (signal, uri)))
+        .collect::<Result<_, _>>()
+        .map_err(|error| ExporterBuildError { exporter: id.to_string(), problem: Problem::Endpoint(error) })?;
+    Ok(HttpExporterSettings {
+        name: id.to_string(),
+        endpoints,
+        tls: tls(&config.tls),
+        encoding: encoding(config.compression),
+        level: config.compression_params.level,
+        headers: headers(&config.headers),
+        timeout: config.timeout,
+    })
+}
+
+/// A debug exporter shows the receipts that the pipelines of this process write: the prefix is that of the first
+/// processor that a pipeline uses.
+pub(super) fn debug(id: &ComponentId, config: &Config, debug: &DebugExporterConfig) -> DebugSettings {
+    let used = config.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
+    let prefix = used.filter_map(|id| config.processors.get(id)).map(|gramtrace| &gramtrace.prefix).next();
+    DebugSettings {
+        name: id.to_string(),
+        verbosity: match debug.verbosity {
+            config::Verbosity::Basic => Verbosity::Basic,
+            config::Verbosity::Normal => Verbosity::Normal,
+            config::Verbosity::Detailed => Verbosity::Detailed,
+        },
+        prefix: prefix.cloned().unwrap_or_else(|| EnrichSettings::default().prefix),
+    }
+}
+
+fn encoding(compression: Compression) -> Encoding {
+    match compression {
+        Compression::None => Encoding::Identity,
+        Compression::Gzip => Encoding::Gzip,
+        Compression::Zstd => Encoding::Zstd,
+    }
+}
+
+fn tls(config: &ClientTlsConfig) -> TlsSettings {
+    TlsSettings {
+        insecure: config.insecure,
+        ca_file: config.ca_file.clone(),
+        cert_file: config.cert_file.clone(),
+        key_file: config.key_file.clone(),
+        server_name_override: config.server_name_override.clone(),
+    }
+}
+
+fn headers(config: &std::collections::BTreeMap<String, Secret>) -> Headers {
+    config.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+}
