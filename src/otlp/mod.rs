@@ -1,8 +1,8 @@
 //! The OTLP wire format, read and spliced as bytes. Knows protobuf and the shape of OTLP;
 //! nothing of GenAI, of carbon, or of the transports that carry it.
 
-mod reader;
 pub mod json;
+mod reader;
 mod signal;
 mod splice;
 pub mod value;
