@@ -1,4 +1,5 @@
 //! The table against the descriptors that protoc made of the .proto files, which opentelemetry-proto ships.
+//! Knows the table and the descriptors; nothing of the decoder.
 
 use std::collections::{BTreeMap, BTreeSet};
 

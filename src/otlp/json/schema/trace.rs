@@ -1,4 +1,5 @@
-//! The messages of `opentelemetry/proto/trace/v1/trace.proto`. Data only.
+//! The messages of `opentelemetry/proto/trace/v1/trace.proto`: their part of the table.
+//! Data only: knows nothing of how JSON is read or protobuf written.
 
 use super::{Enum, INSTRUMENTATION_SCOPE, KEY_VALUE, Kind, Message, RESOURCE, one, part, parts};
 
