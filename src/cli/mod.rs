@@ -10,6 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use print_config::{PrintConfigError, print_config};
+pub use validate::validate;
+
 /// OTLP in, OTLP out: adds the energy and CO2e of every GenAI model call to its span.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "gramtrace", version, arg_required_else_help = true)]

@@ -26,6 +26,9 @@ impl ListenAddress {
     /// # Errors
     /// What is wrong and what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is empty; write `host:port`, such as `localhost:4317`".to_owned());
+        }
         if text.contains("://") {
             return Err(format!("`{text}` is a URL; write `host:port`, such as `localhost:4317`"));
         }
@@ -148,6 +151,9 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is empty; write the backend's address".to_owned());
+        }
         if let Some(bad) = text.chars().find(|each| each.is_control() || each.is_whitespace()) {
             return Err(format!("{text:?} has the character {bad:?} in it; remove it"));
         }

@@ -1,8 +1,9 @@
 //! What no component can say alone: whether what is named exists, is used once, and does not feed itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use super::address::ListenAddress;
+use super::address::{Endpoint, ListenAddress};
 use super::component::{ComponentId, PipelineId};
 use super::document::{Node, Value};
 use super::exporter::ExporterConfig;
@@ -14,7 +15,7 @@ use crate::otlp::Signal;
 
 /// Reports what does not fit together in `config`, which has been read from `root`, if from any document.
 pub(super) fn check(config: &Config, root: Option<&Node>, problems: &Problems<'_>) {
-    let check = Check { config, root, problems };
+    let check = Check::of(config, root, problems);
     let service = root.and_then(|root| root.get("service"));
     if config.service.pipelines.is_empty() && !service.is_some_and(|service| is_written(&service.value)) {
         problems.error(
@@ -22,10 +23,10 @@ pub(super) fn check(config: &Config, root: Option<&Node>, problems: &Problems<'_
             "no pipelines; write `pipelines: {traces: {receivers: [..], processors: [..], exporters: [..]}}`",
         );
     }
-    for (id, pipeline) in &config.service.pipelines {
+    for (id, pipeline) in config.service.pipelines.iter().take_while(|_| !problems.is_full()) {
         check.pipeline(id, pipeline);
     }
-    check.extensions();
+    check.references_to_extensions();
     check.receivers_feed_one_pipeline();
     check.exporters_have_endpoints();
     check.listeners();
@@ -53,30 +54,50 @@ struct Check<'a> {
     config: &'a Config,
     root: Option<&'a Node>,
     problems: &'a Problems<'a>,
+    receivers: Block<'a>,
+    processors: Block<'a>,
+    exporters: Block<'a>,
+    extensions: Block<'a>,
 }
 
 impl<'a> Check<'a> {
-    fn receivers(&self) -> Block<'a> {
-        let defined = self.config.receivers.keys().collect();
-        Block { key: "receivers", noun: "receiver", advice: advice::receiver, known: &["otlp"], defined }
-    }
-
-    fn processors(&self) -> Block<'a> {
-        let defined = self.config.processors.keys().collect();
-        Block { key: "processors", noun: "processor", advice: advice::processor, known: &["gramtrace"], defined }
-    }
-
-    fn exporters(&self) -> Block<'a> {
-        let known = &["otlp_grpc", "otlp", "otlp_http", "otlphttp", "debug"];
-        let defined = self.config.exporters.keys().collect();
-        Block { key: "exporters", noun: "exporter", advice: advice::exporter, known, defined }
+    fn of(config: &'a Config, root: Option<&'a Node>, problems: &'a Problems<'a>) -> Self {
+        let receivers = Block {
+            key: "receivers",
+            noun: "receiver",
+            advice: advice::receiver,
+            known: &["otlp"],
+            defined: config.receivers.keys().collect(),
+        };
+        let processors = Block {
+            key: "processors",
+            noun: "processor",
+            advice: advice::processor,
+            known: &["gramtrace"],
+            defined: config.processors.keys().collect(),
+        };
+        let exporters = Block {
+            key: "exporters",
+            noun: "exporter",
+            advice: advice::exporter,
+            known: &["otlp_grpc", "otlp", "otlp_http", "otlphttp", "debug"],
+            defined: config.exporters.keys().collect(),
+        };
+        let extensions = Block {
+            key: "extensions",
+            noun: "extension",
+            advice: advice::extension,
+            known: &["health_check"],
+            defined: config.extensions.keys().collect(),
+        };
+        Self { config, root, problems, receivers, processors, exporters, extensions }
     }
 
     fn pipeline(&self, id: &PipelineId, pipeline: &PipelineConfig) {
         let path = format!("service::pipelines::{id}");
-        self.references(&format!("{path}::receivers"), &pipeline.receivers, &self.receivers());
-        self.references(&format!("{path}::processors"), &pipeline.processors, &self.processors());
-        self.references(&format!("{path}::exporters"), &pipeline.exporters, &self.exporters());
+        self.references(&format!("{path}::receivers"), &pipeline.receivers, &self.receivers);
+        self.references(&format!("{path}::processors"), &pipeline.processors, &self.processors);
+        self.references(&format!("{path}::exporters"), &pipeline.exporters, &self.exporters);
         if pipeline.receivers.is_empty() && !self.has_items(&path, "receivers") {
             self.problems.error(&path, "no receivers; write `receivers: [otlp]`");
         }
@@ -125,6 +146,9 @@ impl<'a> Check<'a> {
     fn references(&self, path: &str, ids: &[ComponentId], block: &Block<'_>) {
         let written = self.written(block.key);
         for (index, id) in ids.iter().enumerate() {
+            if self.problems.is_full() {
+                return;
+            }
             let name = id.to_string();
             if block.defined.contains(id) || written.is_some_and(|block| block.get(&name).is_some()) {
                 continue;
@@ -148,11 +172,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn extensions(&self) {
-        let defined = self.config.extensions.keys().collect();
-        let known = &["health_check"];
-        let block = Block { key: "extensions", noun: "extension", advice: advice::extension, known, defined };
-        self.references("service::extensions", &self.config.service.extensions, &block);
+    fn references_to_extensions(&self) {
+        self.references("service::extensions", &self.config.service.extensions, &self.extensions);
     }
 
     fn receivers_feed_one_pipeline(&self) {
@@ -192,32 +213,33 @@ impl<'a> Check<'a> {
 
     /// Reports addresses that two listeners want, and exporters that would send to a listener of this process.
     fn listeners(&self) {
-        let listeners = self.config.listeners();
-        for (later, (path, address)) in listeners.iter().enumerate() {
-            let earlier = listeners.iter().take(later).find(|(_, other)| collide(address, other));
-            if let Some((other, _)) = earlier {
-                let message = format!("`{address}` is taken by {other}; write another port");
-                self.problems.error(path, message);
+        let mut occupied = Occupied::default();
+        for (path, address) in self.config.listeners() {
+            if let Some(other) = occupied.collides(&address) {
+                self.problems.error(&path, format!("`{address}` is taken by {other}; write another port"));
             }
+            occupied.add(path, &address);
         }
         let used: BTreeSet<&ComponentId> =
             self.config.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters).collect();
         for (id, exporter) in self.config.exporters.iter().filter(|(id, _)| used.contains(id)) {
-            for (key, host, port) in targets(exporter) {
-                let own = listeners.iter().find(|(_, address)| reaches(host, port, address));
-                if let Some((listener, _)) = own {
-                    let message = format!(
-                        "`{}` is this process's own {listener}, so that requests would go in circles; write the \
-                         backend's address",
-                        ListenAddress { host: host.to_owned(), port }
-                    );
-                    if self.written("exporters").is_some_and(|block| block.get(&id.to_string()).is_some()) {
-                        self.problems.error(&format!("exporters::{id}::{key}"), message);
-                    } else {
-                        self.problems.variable(&environment::endpoint_variable(id, key), message);
-                    }
+            for (key, target) in targets(exporter) {
+                if let Some(listener) = occupied.reached_by(&target) {
+                    self.sends_to_itself(id, key, &target, listener);
                 }
             }
+        }
+    }
+
+    fn sends_to_itself(&self, id: &ComponentId, key: &str, target: &ListenAddress, listener: &str) {
+        let message = format!(
+            "`{target}` is this process's own {listener}, so that requests would go in circles; write the backend's \
+             address"
+        );
+        if self.written("exporters").is_some_and(|block| block.get(&id.to_string()).is_some()) {
+            self.problems.error(&format!("exporters::{id}::{key}"), message);
+        } else {
+            self.problems.variable(&environment::endpoint_variable(id, key), message);
         }
     }
 
@@ -266,29 +288,28 @@ impl Config {
     }
 }
 
-/// Where an exporter sends: the key, the host and the port.
-fn targets(exporter: &ExporterConfig) -> Vec<(&'static str, &str, u16)> {
-    match exporter {
+/// Where an exporter sends, by key.
+fn targets(exporter: &ExporterConfig) -> Vec<(&'static str, ListenAddress)> {
+    let endpoints: Vec<(&'static str, Option<&Endpoint>)> = match exporter {
         ExporterConfig::Debug(_) => Vec::new(),
-        ExporterConfig::OtlpGrpc(grpc) => vec![("endpoint", grpc.endpoint.host.as_str(), grpc.endpoint.port)],
-        ExporterConfig::OtlpHttp(http) => [
-            ("endpoint", &http.endpoint),
-            ("traces_endpoint", &http.traces_endpoint),
-            ("metrics_endpoint", &http.metrics_endpoint),
-            ("logs_endpoint", &http.logs_endpoint),
-        ]
-        .into_iter()
-        .filter_map(|(key, endpoint)| endpoint.as_ref().map(|endpoint| (key, endpoint.host.as_str(), endpoint.port)))
-        .collect(),
-    }
+        ExporterConfig::OtlpGrpc(grpc) => vec![("endpoint", Some(&grpc.endpoint))],
+        ExporterConfig::OtlpHttp(http) => vec![
+            ("endpoint", http.endpoint.as_ref()),
+            ("traces_endpoint", http.traces_endpoint.as_ref()),
+            ("metrics_endpoint", http.metrics_endpoint.as_ref()),
+            ("logs_endpoint", http.logs_endpoint.as_ref()),
+        ],
+    };
+    let address = |endpoint: &Endpoint| ListenAddress { host: endpoint.host.clone(), port: endpoint.port };
+    endpoints.into_iter().filter_map(|(key, endpoint)| endpoint.map(|endpoint| (key, address(endpoint)))).collect()
 }
 
 /// A host, as far as it can be told without asking anybody.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     /// Every address of this machine.
     Everywhere,
-    /// This machine alone.
+    /// This machine alone. `localhost` is any of its addresses, hence they count as one.
     Loopback,
     /// A name or an address.
     Other(String),
@@ -297,7 +318,7 @@ enum Place {
 impl Place {
     fn of(host: &str) -> Self {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        match host.parse::<std::net::IpAddr>().map(|address| address.to_canonical()) {
+        match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(address) if address.is_unspecified() => Self::Everywhere,
             Ok(address) if address.is_loopback() => Self::Loopback,
             Ok(address) => Self::Other(address.to_string()),
@@ -307,23 +328,39 @@ impl Place {
     }
 }
 
-/// Whether two listeners cannot be open at once. Two loopback addresses count as one: `localhost` is any of them.
-fn collide(one: &ListenAddress, other: &ListenAddress) -> bool {
-    if one.port != other.port || one.port == 0 {
-        return false;
-    }
-    let (one, other) = (Place::of(&one.host), Place::of(&other.host));
-    one == other || one == Place::Everywhere || other == Place::Everywhere
+/// The ports that are listened on, where, and by what path of the configuration. Port 0 is nobody's.
+#[derive(Debug, Default)]
+struct Occupied {
+    ports: BTreeMap<u16, BTreeMap<Place, String>>,
 }
 
-/// Whether what is sent to `host` and `port` arrives at a listener of this process.
-fn reaches(host: &str, port: u16, listener: &ListenAddress) -> bool {
-    if port != listener.port {
-        return false;
+impl Occupied {
+    fn add(&mut self, path: String, address: &ListenAddress) {
+        if address.port != 0 {
+            self.ports.entry(address.port).or_default().entry(Place::of(&address.host)).or_insert(path);
+        }
     }
-    match (Place::of(host), Place::of(&listener.host)) {
-        (Place::Other(host), Place::Other(listener)) => host == listener,
-        (Place::Other(_), _) | (_, Place::Other(_)) => false,
-        (Place::Everywhere | Place::Loopback, Place::Everywhere | Place::Loopback) => true,
+
+    /// Who listens where `address` would.
+    fn collides(&self, address: &ListenAddress) -> Option<&str> {
+        let places = self.ports.get(&address.port)?;
+        let taken = match Place::of(&address.host) {
+            Place::Everywhere => places.values().next(),
+            place => places.get(&place).or_else(|| places.get(&Place::Everywhere)),
+        };
+        taken.map(String::as_str)
+    }
+
+    /// Who hears what is sent to `target`.
+    fn reached_by(&self, target: &ListenAddress) -> Option<&str> {
+        let places = self.ports.get(&target.port)?;
+        let heard = match Place::of(&target.host) {
+            // Sent to no address in particular, it goes to this machine.
+            Place::Everywhere | Place::Loopback => {
+                places.get(&Place::Loopback).or_else(|| places.get(&Place::Everywhere))
+            }
+            place @ Place::Other(_) => places.get(&place),
+        };
+        heard.map(String::as_str)
     }
 }

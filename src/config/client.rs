@@ -68,12 +68,14 @@ impl ClientTlsConfig {
     /// Reads `tls` of an exporter that sends to `endpoint`, where that is known.
     pub(super) fn read(mut section: Section<'_>, endpoint: Option<&Endpoint>) -> Self {
         let mut tls = Self::default();
-        let file = |field: &Field<'_>| field.string().map(|path| Some(PathBuf::from(path)));
+        // Empty means none, as in the Collector: a variable that is set to nothing.
+        let name = |field: &Field<'_>| field.string().map(|name| Some(name).filter(|name| !name.is_empty()));
+        let file = |field: &Field<'_>| name(field).map(|path| path.map(PathBuf::from));
         section.read("insecure", &mut tls.insecure, Field::flag);
         section.read("ca_file", &mut tls.ca_file, file);
         section.read("cert_file", &mut tls.cert_file, file);
         section.read("key_file", &mut tls.key_file, file);
-        section.read("server_name_override", &mut tls.server_name_override, |field| field.string().map(Some));
+        section.read("server_name_override", &mut tls.server_name_override, name);
         match endpoint.and_then(|endpoint| endpoint.scheme) {
             Some(Scheme::Https) if tls.insecure => {
                 section.error_in("insecure", "contradicts `https://` of the endpoint; write `http://`, or remove it");

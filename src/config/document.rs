@@ -292,7 +292,7 @@ impl<'a> Builder<'a> {
 }
 
 fn too_large(span: Span) -> Broken {
-    Broken::at(span, "too large once aliases are expanded; write less")
+    Broken::at(span, "too large, aliases expanded; write less")
 }
 
 /// What a merge key brings: one mapping or a list of them. <https://yaml.org/type/merge.html>

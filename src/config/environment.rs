@@ -157,7 +157,7 @@ impl Variables<'_> {
         };
         let shared = endpoint_name == Self::name(None, "ENDPOINT");
         Some(if grpc {
-            ("otlp_grpc", ExporterConfig::OtlpGrpc(self.grpc(endpoint)))
+            ("otlp_grpc", ExporterConfig::OtlpGrpc(Box::new(self.grpc(endpoint))))
         } else {
             ("otlp_http", ExporterConfig::OtlpHttp(Box::new(self.http(endpoint, shared))))
         })

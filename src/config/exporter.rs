@@ -17,7 +17,7 @@ use crate::otlp::Signal;
 #[serde(untagged)]
 pub enum ExporterConfig {
     /// `otlp_grpc[/name]`, also written `otlp[/name]`.
-    OtlpGrpc(OtlpGrpcExporterConfig),
+    OtlpGrpc(Box<OtlpGrpcExporterConfig>),
     /// `otlp_http[/name]`, also written `otlphttp[/name]`.
     OtlpHttp(Box<OtlpHttpExporterConfig>),
     /// `debug[/name]`.

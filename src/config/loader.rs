@@ -41,6 +41,17 @@ impl Config {
         }
     }
 
+    /// Reads the file at `path`, or, where none is given, is what runs without a file.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`] and [`Config::default_run`].
+    pub fn load_or_default(path: Option<&Path>, environment: Environment<'_>) -> Result<Self, ConfigErrors> {
+        match path {
+            Some(path) => Self::load(path, environment),
+            None => Self::default_run(environment),
+        }
+    }
+
     /// Reads the bytes of a file; `name` stands in the errors.
     ///
     /// # Errors
@@ -87,7 +98,7 @@ impl Config {
             other => refused(field, advice::processor(other)),
         });
         config.exporters = components(&mut section, "exporters", |id, field| match id.kind() {
-            "otlp_grpc" | "otlp" => OtlpGrpcExporterConfig::read(field).map(ExporterConfig::OtlpGrpc),
+            "otlp_grpc" | "otlp" => OtlpGrpcExporterConfig::read(field).map(Box::new).map(ExporterConfig::OtlpGrpc),
             "otlp_http" | "otlphttp" => OtlpHttpExporterConfig::read(field).map(Box::new).map(ExporterConfig::OtlpHttp),
             "debug" => DebugExporterConfig::read(field).map(ExporterConfig::Debug),
             other => refused(field, advice::exporter(other)),

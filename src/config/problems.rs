@@ -34,6 +34,9 @@ impl<'a> Problems<'a> {
 
     /// Reports an error at a path, on the line of the deepest part of the path that is there.
     pub(super) fn error(&self, path: &str, message: impl Into<String>) {
+        if self.is_full() {
+            return;
+        }
         self.error_on_line(self.line_of(path), path, message);
     }
 
@@ -51,6 +54,9 @@ impl<'a> Problems<'a> {
 
     /// Reports something odd at a path.
     pub(super) fn warning(&self, path: &str, message: impl Into<String>) {
+        if self.warnings.borrow().len() >= MAX_ERRORS {
+            return;
+        }
         self.warning_on_line(self.line_of(path), path, message);
     }
 
@@ -65,6 +71,11 @@ impl<'a> Problems<'a> {
         if list.len() < MAX_ERRORS && !list.contains(&error) {
             list.push(error);
         }
+    }
+
+    /// Whether so much is wrong that nothing more is reported: time to stop looking.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors.borrow().len() >= MAX_ERRORS
     }
 
     /// Whether nothing is wrong so far.
@@ -84,6 +95,9 @@ impl<'a> Problems<'a> {
 
     fn line_of(&self, path: &str) -> Option<usize> {
         let (mut node, mut rest, mut line) = (self.root?, path, None);
+        if rest.is_empty() {
+            return Some(node.line);
+        }
         loop {
             // Keys may hold `::` themselves, hence no splitting.
             let below = match &node.value {

@@ -98,6 +98,9 @@ impl<'a> Section<'a> {
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self, advice: Advice) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
+            if self.problems.is_full() {
+                return;
+            }
             let message = match advice.iter().find(|(key, _)| *key == entry.key) {
                 Some((_, advice)) => (*advice).to_owned(),
                 None => unknown("unknown key", &entry.key, &self.known),

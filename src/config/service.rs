@@ -1,7 +1,7 @@
 //! `extensions` and `service`: what runs beside the pipelines, and what flows from where to where.
 //! Knows how they are written; whether what they name exists is checked elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -108,10 +108,10 @@ impl PipelineConfig {
 }
 
 fn ids(list: &Field<'_>) -> Vec<ComponentId> {
-    let mut ids = Vec::new();
+    let (mut ids, mut seen) = (Vec::new(), BTreeSet::new());
     for item in list.items() {
         match item.text().and_then(ComponentId::parse) {
-            Ok(id) if ids.contains(&id) => item.error(format!("`{id}` is listed twice; list it once")),
+            Ok(id) if !seen.insert(id.clone()) => item.error(format!("`{id}` is listed twice; list it once")),
             Ok(id) => ids.push(id),
             Err(message) => item.error(message),
         }

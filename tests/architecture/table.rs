@@ -28,7 +28,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("genai", &["otlp", "semconv", "units"]),
     pure("trace", &["units", "semconv"]),
     pure("enrich", &["otlp", "genai", "factors", "estimate", "trace", "semconv", "units"]),
-    pure("config", &["units"]),
+    pure("config", &["otlp", "units"]),
     impure("rejection", &["wire"]),
     impure("telemetry", &["otlp"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "config", "trace"]),
