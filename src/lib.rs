@@ -1,4 +1,17 @@
-//! gramtrace: OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span.
+//! gramtrace (grams per trace): OTLP in, OTLP out, with the energy and the CO2e of every GenAI model call on its span,
+//! as a range with its provenance. A library with a thin binary; no code in this file.
+//!
+//! # The life of one request
+//! [`receiver`] takes a gRPC message or an HTTP body, under a cap, and inflates it ([`wire`]); JSON becomes protobuf
+//! ([`otlp::json`]). [`pipeline`] has [`enrich`] plan (walk the bytes with [`otlp`], read model calls with [`genai`], find
+//! factor and place in [`factors`], estimate with [`estimate`]), settle which reports count, and splice receipts into
+//! the bytes. An [`exporter`] sends them, and the backend's answer is the sender's, or a [`rejection`] says why not.
+//!
+//! # The modules
+//! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys. [`trace`] reads receipts
+//! back, for people. [`config`] is what users write; [`app`] builds a service from it; [`cli`] holds the commands.
+//! [`telemetry`] counts and logs, [`admin`] serves health and metrics. Who may import whom is a table that a test holds
+//! the tree to.
 
 pub mod admin;
 pub mod app;

@@ -15,13 +15,11 @@ fn main() -> ExitCode {
         // The service writes to standard output from other threads.
         Command::Run(args) => {
             drop(output);
-            run::run(args, &environment).map_err(|error| error.to_string())
+            run(args, &environment).map_err(|error| error.to_string())
         }
-        Command::Demo(args) => demo::demo(args, &mut output).map_err(|error| error.to_string()),
-        Command::Validate(args) => validate::validate(args, &environment).map_err(|error| error.to_string()),
-        Command::PrintConfig(args) => {
-            print_config::print_config(args, &environment, &mut output).map_err(|error| error.to_string())
-        }
+        Command::Demo(args) => demo(args, &mut output).map_err(|error| error.to_string()),
+        Command::Validate(args) => validate(args, &environment).map_err(|error| error.to_string()),
+        Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

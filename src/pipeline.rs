@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 
 use crate::enrich::{Enricher, Tally};
 use crate::exporter::{Exporter, Outcome, partial_success};
-use crate::genai::Status;
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
 use crate::telemetry::{ExporterMetrics, Metrics, ReceiverMetrics};
@@ -70,9 +69,7 @@ impl Pipeline {
         let response = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
         inside.acknowledged(0);
         if let Some(tally) = &prepared.tally {
-            for (status, spans) in Status::ALL.iter().zip(tally.by_status) {
-                self.metrics.spans(status.name(), spans);
-            }
+            tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
         }
         Ok(response)
     }

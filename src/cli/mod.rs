@@ -1,16 +1,18 @@
 //! The command line: which commands there are and what each takes. A file a command holds what it does; none
 //! prints or exits: they write where they are told to and hand back what happened.
 
-pub mod demo;
-pub mod print_config;
-pub mod run;
-pub mod validate;
+mod demo;
+mod print_config;
+mod run;
+mod validate;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use demo::{DemoError, demo};
 pub use print_config::{PrintConfigError, print_config};
+pub use run::{RunError, run};
 pub use validate::validate;
 
 /// OTLP in, OTLP out: adds the energy and CO2e of every GenAI model call to its span.

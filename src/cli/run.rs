@@ -1,4 +1,5 @@
 //! `gramtrace run`: the service, from its configuration to SIGTERM.
+//! Knows the process (signals, runtime, log); what a service is made of is the application's.
 
 use std::io::{self, Write};
 

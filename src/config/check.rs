@@ -1,4 +1,5 @@
 //! What no component can say alone: whether what is named exists, is used once, and does not feed itself.
+//! Knows whole configurations; each block has read and checked itself before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,4 +1,5 @@
 //! Durations as the Collector writes them: `300ms`, `1h30m`, `1.5h`. Exact to the nanosecond, never negative.
+//! Knows text; which bounds a duration has is for the key that holds it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! `exporters`: the backends and how each is reached.
+//! Knows keys and defaults; opens no connection and reads no certificate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! From a file to a [`Config`], or to everything that is wrong with it: parse, expand, read, complete, check.
+//! Knows the order of these steps; each of them has a file of its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! The effective configuration as YAML: defaults filled in, secrets left out, in a form that loads again.
+//! Knows the shape only; where it is printed is for the command.
 
 use serde_yaml::Value;
 

@@ -1,4 +1,5 @@
 //! `processors`: what is written on spans, under which names and how precisely.
+//! Knows keys, bounds and advice; nothing of spans.
 
 use serde::Serialize;
 

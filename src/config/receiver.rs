@@ -1,4 +1,5 @@
 //! `receivers`: what listens for OTLP, and how much it takes.
+//! Knows keys and defaults; opens no socket.
 
 use serde::Serialize;
 

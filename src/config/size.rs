@@ -1,4 +1,5 @@
 //! Sizes in bytes: a whole number, or one with a unit such as `64MiB`.
+//! Knows text; which bounds a size has is for the key that holds it.
 
 /// The largest body that may be configured: 4 GiB - 1.
 const MAX: u64 = u32::MAX as u64;

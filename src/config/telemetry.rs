@@ -1,4 +1,5 @@
 //! `service.telemetry`: what gramtrace says of itself, and how loudly.
+//! Knows keys and defaults; logs nothing and listens nowhere.
 
 use serde::Serialize;
 

@@ -61,6 +61,13 @@ pub struct Tally {
     pub enriched_before: u64,
 }
 
+impl Tally {
+    /// Spans of the GenAI kind by the name of their status.
+    pub fn by_status(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Status::ALL.map(Status::name).into_iter().zip(self.by_status)
+    }
+}
+
 /// Enriches requests by one registry and one method.
 #[derive(Debug)]
 pub struct Enricher {

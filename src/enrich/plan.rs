@@ -1,4 +1,5 @@
-//! Plan: each span of a request is read and estimated by itself. Which of several reports counts is not decided here.
+//! Plan: each span of a request is read and estimated by itself.
+//! Which of several reports of one call counts is not decided here.
 
 use super::{Enricher, Tally};
 use crate::estimate::{Estimate, ModelCall};
@@ -87,76 +88,71 @@ impl Enricher {
             } else if hits.marked()
                 && let Some(role) = Role::of(request, &hits, &fields)
             {
-                plan.spans.push(self.read(request, at, &hits, fields, role)?);
+                let mut span = PlannedSpan {
+                    at,
+                    fields,
+                    role,
+                    has_gen_ai_key: hits.has_gen_ai_key(),
+                    status: Status::Aggregate,
+                    call: None,
+                };
+                if role != Role::Aggregate {
+                    self.read_call(request, &hits, &mut span)?;
+                }
+                plan.spans.push(span);
             }
             Ok(())
         })?;
         Ok(plan)
     }
 
-    fn read<'a>(
-        &self,
-        request: &'a [u8],
-        at: SpanAt,
-        hits: &Hits,
-        fields: SpanFields<'a>,
-        role: Role,
-    ) -> Result<PlannedSpan<'a>, WireError> {
-        let mut span = PlannedSpan {
-            at,
-            fields,
-            role,
-            has_gen_ai_key: hits.has_gen_ai_key(),
-            status: Status::Aggregate,
-            call: None,
-        };
-        if role == Role::Aggregate {
-            return Ok(span);
-        }
+    /// Reads the usage of a span that may report a call, and prices it.
+    fn read_call<'a>(&self, request: &'a [u8], hits: &Hits, span: &mut PlannedSpan<'a>) -> Result<(), WireError> {
         let raw = RawTokens::read(request, hits);
-        if !raw.is_usage(fields.error) {
-            span.status = match role {
-                Role::Inference if fields.error => Status::Error,
+        if !raw.is_usage(span.fields.error) {
+            span.status = match span.role {
+                Role::Inference if span.fields.error => Status::Error,
                 Role::Inference => Status::NoTokens,
                 Role::Aggregate | Role::RemoteAgent => Status::Aggregate,
             };
-            return Ok(span);
+            return Ok(());
         }
-        let scope = scope_name(request, &at)?;
+        let scope = scope_name(request, &span.at)?;
         let usage = inclusive(&raw, scope);
         let names = hits.strings(request, Meaning::Model);
-        let priced = self.price(request, hits, &names, &usage, fields.duration_s());
+        let priced = self.price(&Named { request, hits, names: &names }, usage, span.fields.duration_s());
         span.status = match (&priced, names.is_empty()) {
             (Some(_), _) => Status::Ok,
             (None, false) => Status::UnknownModel,
             (None, true) => Status::NoModel,
         };
         span.call = Some(Call { scope, response_id: hits.string(request, Meaning::ResponseId), usage, priced });
-        Ok(span)
+        Ok(())
     }
 
-    /// The first of `names` that the registry knows, where it ran, and what the usage took there.
-    fn price(
-        &self,
-        request: &[u8],
-        hits: &Hits,
-        names: &[&str],
-        usage: &TokenUsage,
-        duration_s: Option<f64>,
-    ) -> Option<Priced> {
-        let provider = hits.string(request, Meaning::Provider);
-        let resolution = names.iter().find_map(|name| self.registry.resolve(name, provider))?;
+    /// The first of the names that the registry knows, where it ran, and what the usage took there.
+    fn price(&self, named: &Named<'_>, usage: TokenUsage, duration_s: Option<f64>) -> Option<Priced> {
+        let string = |meaning| named.hits.string(named.request, meaning);
+        let provider = string(Meaning::Provider);
+        let resolution = named.names.iter().find_map(|name| self.registry.resolve(name, provider))?;
         let place = self.registry.place(&PlaceQuery {
             provider,
             model: Some(resolution.model),
-            span_region: hits.string(request, Meaning::CloudRegion),
-            server_address: hits.string(request, Meaning::ServerAddress),
+            span_region: string(Meaning::CloudRegion),
+            server_address: string(Meaning::ServerAddress),
             region_hint: resolution.region_hint,
         });
-        let call = ModelCall { model: resolution.model, place, usage: *usage, duration_s };
+        let call = ModelCall { model: resolution.model, place, usage, duration_s };
         let estimate = self.method.estimate(&self.registry, &call)?;
         Some(Priced { model: resolution.model, matched: resolution.matched, place, estimate })
     }
+}
+
+/// A span's attributes with the names that they give its model, most telling first.
+struct Named<'n> {
+    request: &'n [u8],
+    hits: &'n Hits,
+    names: &'n [&'n str],
 }
 
 /// `InstrumentationScope.name`; empty where there is none, or none in UTF-8.

@@ -1,4 +1,5 @@
 //! Why an exporter cannot be built from its settings: start-up errors, each with its cure.
+//! Knows nothing of what a backend answers later.
 
 use super::endpoint::EndpointError;
 use super::headers::HeaderError;

@@ -1,4 +1,5 @@
-//! Compressing a request on its way out. Knows bytes; nothing of the request inside or of the transport.
+//! Compressing a request on its way out.
+//! Knows bytes; nothing of the request inside or of the transport.
 
 use std::io;
 

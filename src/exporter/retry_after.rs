@@ -1,4 +1,5 @@
-//! The `Retry-After` header: seconds or a date (O-27). Pure; the time is passed in.
+//! The `Retry-After` header: seconds or a date (O-27).
+//! Pure; the time is passed in.
 
 use std::time::{Duration, SystemTime};
 

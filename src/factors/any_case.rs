@@ -1,4 +1,5 @@
 //! Comparing names without regard to ASCII case and without copying them.
+//! Knows bytes; nothing of what the names mean.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,5 @@
-//! The shapes of the data files, as serde reads them. Nothing is checked here but the shape.
+//! The shapes of the data files, as serde reads them.
+//! Nothing is checked here but the shape.
 
 use std::collections::BTreeMap;
 

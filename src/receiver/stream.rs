@@ -1,4 +1,5 @@
 //! A connection's bytes, counted: the listener gives up on peers that connect and stay silent.
+//! Knows nothing of HTTP.
 
 use std::io;
 use std::pin::Pin;

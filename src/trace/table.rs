@@ -65,8 +65,8 @@ impl Row {
     }
 }
 
-/// `rows`, whose labels stand under `heading`, then their total, then what a reader should know about what is not in the figures. Every line ends
-/// with a line feed and is at most a hundred columns wide.
+/// `rows`, whose labels stand under `heading`, then their total, then what a reader should know about what is not in
+/// the figures. Every line ends with a line feed and is at most a hundred columns wide.
 ///
 /// ```
 /// use gramtrace::trace::{Range, Receipt, Row, Style, Totals, table};

@@ -29,7 +29,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("trace", &["units", "semconv"]),
     pure("enrich", &["otlp", "genai", "factors", "estimate", "trace", "semconv", "units"]),
     pure("config", &["otlp", "units"]),
-    impure("rejection", &["wire"]),
+    impure("rejection", &["otlp", "wire"]),
     impure("telemetry", &["otlp"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "config", "trace"]),
     impure("pipeline", &["enrich", "exporter", "otlp", "rejection", "telemetry"]),

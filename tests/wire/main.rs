@@ -1,7 +1,7 @@
 //! The byte walk and the splice against prost as the oracle: arbitrary requests, fields in any order, fields that
 //! nobody knows, and bytes that end too soon.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so by panicking
 #![allow(unreachable_pub)] // modules of a test binary have no public
 
 mod arbitrary;
