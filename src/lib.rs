@@ -6,7 +6,6 @@
 //! ([`otlp::json`]). [`pipeline`] has [`enrich`] plan (walk the bytes with [`otlp`], read model calls with [`genai`], find
 //! factor and place in [`factors`], estimate with [`estimate`]), settle which reports count, and splice receipts into
 //! the bytes. An [`exporter`] sends them, and the backend's answer is the sender's, or a [`rejection`] says why not.
-//!
 //! # The modules
 //! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys. [`trace`] reads receipts
 //! back, for people. [`config`] is what users write; [`app`] builds a service from it; [`cli`] holds the commands.

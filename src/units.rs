@@ -1,8 +1,7 @@
 //! Quantities: what is counted and what is estimated, each a type that is finite and not negative by construction.
-//! Knows arithmetic between them and nothing of where a number comes from.
+//! Knows neither formulas nor where a number comes from.
 
 use std::fmt;
-use std::ops::Mul;
 
 /// Why a number is no quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -170,15 +169,6 @@ quantities! {
     BillionParameters >= 0.0;
 }
 
-/// `energy * grid` is the CO2e of using that much electricity.
-impl Mul<GramsPerKwh> for WattHours {
-    type Output = GramsCo2e;
-
-    fn mul(self, grid: GramsPerKwh) -> GramsCo2e {
-        GramsCo2e::saturating(self.0 * grid.0 / 1000.0)
-    }
-}
-
 /// A value between its bounds: `low <= value <= high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range<T> {
@@ -260,15 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_that_overflows_stays_finite() {
-        let huge = WattHours::new(f64::MAX).unwrap() * GramsPerKwh::new(f64::MAX).unwrap();
-        assert_eq!(huge.get(), f64::MAX);
-    }
-
-    #[test]
-    fn one_kilowatt_hour_of_the_us_grid_is_its_intensity() {
-        // 1000 Wh at 384.4 g/kWh.
-        assert_eq!((WattHours::new(1000.0).unwrap() * GramsPerKwh::new(384.4).unwrap()).get(), 384.4);
+    fn arithmetic_that_overflows_or_falls_short_stays_valid() {
+        assert_eq!(WattHours::saturating(f64::INFINITY).get(), f64::MAX);
+        assert_eq!(WattHours::saturating(f64::NEG_INFINITY), WattHours::LEAST);
+        assert_eq!(Pue::saturating(0.5), Pue::LEAST);
     }
 
     #[test]

@@ -267,11 +267,15 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use crate::estimate::{Method, ModelCall};
     use crate::factors::{Basis, ModelId, Place, Registry, ZoneId};
     use crate::units::{Quantity, Range, TokenUsage, Tokens};
+
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::builtin().unwrap());
 
     fn call(model: ModelId, zone: ZoneId, output: u64, duration_s: Option<f64>) -> ModelCall {
         ModelCall {
@@ -282,16 +286,21 @@ mod tests {
         }
     }
 
+    fn any_of<T>(entries: impl Iterator<Item = T>, index: prop::sample::Index) -> T {
+        let mut entries: Vec<_> = entries.collect();
+        entries.swap_remove(index.index(entries.len()))
+    }
+
     fn is_in_order<T: Quantity>(range: &Range<T>) -> bool {
         range.low() <= range.value() && range.value() <= range.high() && range.high().get().is_finite()
     }
 
     #[test]
     fn a_duration_that_is_none_limits_nothing() {
-        let registry = Registry::builtin().unwrap();
+        let registry = &*REGISTRY;
         let model = registry.ecologits("openai", "gpt-4o").unwrap().model;
         let zone = registry.zone_by_code("USA").unwrap();
-        let of = |duration_s| Method::EcoLogits.estimate(&registry, &call(model, zone, 400, duration_s));
+        let of = |duration_s| Method::EcoLogits.estimate(registry, &call(model, zone, 400, duration_s));
         let unlimited = of(None);
         assert!(unlimited.is_some());
         for duration_s in [f64::NAN, -1.0, f64::INFINITY] {
@@ -302,10 +311,10 @@ mod tests {
 
     #[test]
     fn a_call_without_output_takes_the_time_to_the_first_token() {
-        let registry = Registry::builtin().unwrap();
+        let registry = &*REGISTRY;
         let model = registry.ecologits("openai", "gpt-4o").unwrap().model;
         let zone = registry.zone_by_code("USA").unwrap();
-        let estimate = Method::EcoLogits.estimate(&registry, &call(model, zone, 0, None)).unwrap();
+        let estimate = Method::EcoLogits.estimate(registry, &call(model, zone, 0, None)).unwrap();
         // 0.61 s / 3600 x 1.2 kW x 16/8 / 64 x PUE 1.2, in Wh.
         let by_hand = 0.61 / 3600.0 * 1200.0 * 2.0 / 64.0 * 1.2;
         assert!((estimate.energy_wh.unwrap().value().get() / by_hand - 1.0).abs() < 1e-12);
@@ -314,14 +323,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_range_is_in_order_and_grows_with_the_output(
-            model in 0usize..342, zone in 0usize..215, output in 0u64..=u64::MAX / 2, more in 0u64..1_000_000,
-            duration_s in prop::option::of(0.0f64..1e6),
+            model in any::<prop::sample::Index>(), zone in any::<prop::sample::Index>(),
+            output in 0u64..=u64::MAX / 2, more in 0u64..1_000_000, duration_s in prop::option::of(0.0f64..1e6),
         ) {
-            let registry = Registry::builtin().unwrap();
-            let model = registry.models().nth(model).unwrap().0;
-            let zone = registry.zones().nth(zone).unwrap().0;
-            let less = Method::EcoLogits.estimate(&registry, &call(model, zone, output, duration_s)).unwrap();
-            let more = Method::EcoLogits.estimate(&registry, &call(model, zone, output + more, duration_s)).unwrap();
+            let registry = &*REGISTRY;
+            let model = any_of(registry.models(), model).0;
+            let zone = any_of(registry.zones(), zone).0;
+            let less = Method::EcoLogits.estimate(registry, &call(model, zone, output, duration_s)).unwrap();
+            let more = Method::EcoLogits.estimate(registry, &call(model, zone, output + more, duration_s)).unwrap();
             for (less, more) in [
                 (less.co2e_g, more.co2e_g),
                 (less.embodied_co2e_g.unwrap(), more.embodied_co2e_g.unwrap()),
@@ -329,20 +338,22 @@ mod tests {
                 prop_assert!(is_in_order(&less) && less.low() <= more.low() && less.high() <= more.high());
                 prop_assert!(less.value() <= more.value());
             }
-            prop_assert!(is_in_order(&less.energy_wh.unwrap()) && less.energy_wh.unwrap().value() <= more.energy_wh.unwrap().value());
+            let (energy, more_energy) = (less.energy_wh.unwrap(), more.energy_wh.unwrap());
+            prop_assert!(is_in_order(&energy) && energy.value() <= more_energy.value());
             prop_assert!(is_in_order(&less.adpe_gsbeq.unwrap()) && is_in_order(&less.pe_mj.unwrap()));
             prop_assert!(is_in_order(&less.water_ml.unwrap()));
         }
 
         #[test]
         fn co2e_scales_with_the_grid_and_energy_does_not(
-            model in 0usize..342, one in 0usize..215, other in 0usize..215, output in 1u64..1_000_000,
+            model in any::<prop::sample::Index>(), one in any::<prop::sample::Index>(),
+            other in any::<prop::sample::Index>(), output in 1u64..1_000_000,
         ) {
-            let registry = Registry::builtin().unwrap();
-            let model = registry.models().nth(model).unwrap().0;
-            let (one, other) = (registry.zones().nth(one).unwrap(), registry.zones().nth(other).unwrap());
-            let here = Method::EcoLogits.estimate(&registry, &call(model, one.0, output, None)).unwrap();
-            let there = Method::EcoLogits.estimate(&registry, &call(model, other.0, output, None)).unwrap();
+            let registry = &*REGISTRY;
+            let model = any_of(registry.models(), model).0;
+            let (one, other) = (any_of(registry.zones(), one), any_of(registry.zones(), other));
+            let here = Method::EcoLogits.estimate(registry, &call(model, one.0, output, None)).unwrap();
+            let there = Method::EcoLogits.estimate(registry, &call(model, other.0, output, None)).unwrap();
             prop_assert_eq!(here.energy_wh, there.energy_wh);
             prop_assert_eq!(here.embodied_co2e_g, there.embodied_co2e_g);
             for end in [Range::low, Range::value, Range::high] {

@@ -45,8 +45,18 @@ pub(super) struct NamedModel {
     pub(super) model: ModelId,
     pub(super) maker: Box<str>,
     pub(super) matched: Match,
-    /// Whether the name means this model only at this provider.
-    pub(super) only_at_provider: bool,
+    pub(super) scope: Scope,
+}
+
+/// Where a name means its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Whoever serves it.
+    Anywhere,
+    /// Where its provider, or nobody, is said to serve it.
+    ProviderOrUnstated,
+    /// Where its provider is said to serve it.
+    Provider,
 }
 
 /// Every name, in the order of [`any_case::cmp`] and then of providers.
@@ -100,6 +110,9 @@ impl NameIndex {
             return Some(Resolution { model: entry.model, matched: entry.matched, region_hint: None });
         }
         let clean = names::clean(text);
+        // A router in the name knows better than the SDK who was called.
+        let provider =
+            clean.router.map(ProviderHint::read).filter(|hint| *hint != ProviderHint::Unstated).unwrap_or(provider);
         let (entry, undated) = self.find_clean(&clean, provider)?;
         let matched = match clean.packing {
             Packing::Platform => Match::PlatformId,
@@ -132,7 +145,12 @@ impl NameIndex {
         {
             return Some(entry);
         }
-        let mut hits = hits.iter().filter(is_of_maker).filter(|entry| !entry.only_at_provider);
+        let is_in_scope = |entry: &&NamedModel| match entry.scope {
+            Scope::Anywhere => true,
+            Scope::ProviderOrUnstated => provider == ProviderHint::Unstated,
+            Scope::Provider => false,
+        };
+        let mut hits = hits.iter().filter(is_of_maker).filter(is_in_scope);
         let first = hits.next()?;
         if hits.all(|entry| entry.maker == first.maker) { Some(first) } else { None }
     }

@@ -13,14 +13,14 @@ use crate::units::{
 
 use super::any_case;
 use super::dates;
-use super::index::{Match, NameIndex, NamedModel};
+use super::index::{Match, NameIndex, NamedModel, Scope};
 use super::model::{Architecture, ArchitectureKind, Deployment, Model, ModelId, ModelWarning, ParameterRange};
 use super::place::Facility;
 use super::providers::Provider;
 use super::registry::{ECOLOGITS, Registry};
 use super::tables::{
     AliasRow, ArchitectureRow, DeploymentRow, MixRow, MixesTable, ModelRow, ModelsTable, NumberOrRange, ProviderRow,
-    ProvidersTable, RegionsTable, RegistryTable,
+    ProvidersTable, RegionsTable, RegistryTable, ScopeRow,
 };
 use super::zone::{Zone, ZoneId, ZoneWarning};
 
@@ -256,12 +256,10 @@ fn parameter_range(ends: NumberOrRange) -> Result<ParameterRange, String> {
 
 fn deployment(row: Option<&DeploymentRow>) -> Result<Deployment, String> {
     let Some(row) = row else { return Ok(Deployment::default()) };
-    let is_speed = |tps: &f64| tps.is_finite() && *tps > 0.0;
-    let is_time = |ttft: &f64| ttft.is_finite() && *ttft >= 0.0;
-    if row.tps.as_ref().is_none_or(is_speed) && row.ttft.as_ref().is_none_or(is_time) {
-        Ok(Deployment { tokens_per_s: row.tps, first_token_s: row.ttft })
-    } else {
-        Err(format!("{:?} tokens a second after {:?} s is no speed", row.tps, row.ttft))
+    match (row.tps, row.ttft) {
+        (Some(tps), _) if !(tps.is_finite() && tps > 0.0) => Err(format!("{tps} tokens a second is no speed")),
+        (_, Some(ttft)) if !(ttft.is_finite() && ttft >= 0.0) => Err(format!("{ttft} s to the first token is no time")),
+        (tokens_per_s, first_token_s) => Ok(Deployment { tokens_per_s, first_token_s }),
     }
 }
 
@@ -297,17 +295,100 @@ fn named(name: &str, id: ModelId, model: &Model, own: &RegistryTable) -> NamedMo
     } else {
         Match::Alias
     };
-    let only_at_provider = own
-        .only_at_their_provider
+    let scope = own
+        .scopes
         .iter()
-        .filter(|list| list.provider == model.provider.name())
-        .any(|list| list.names.iter().any(|listed| listed == name));
-    NamedModel {
-        name: name.into(),
-        provider: model.provider,
-        model: id,
-        maker: model.maker().into(),
-        matched,
-        only_at_provider,
+        .filter(|scopes| scopes.provider == model.provider.name())
+        .find(|scopes| scopes.names.iter().any(|listed| listed == name))
+        .map_or(Scope::Anywhere, |scopes| match scopes.only {
+            ScopeRow::Provider => Scope::Provider,
+            ScopeRow::Unstated => Scope::ProviderOrUnstated,
+        });
+    NamedModel { name: name.into(), provider: model.provider, model: id, maker: model.maker().into(), matched, scope }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixes(json: &str) -> Result<Vec<Zone>, RegistryError> {
+        zones(serde_json::from_str::<MixesTable>(json).unwrap().electricity_mixes)
+    }
+
+    fn model_with(architecture: &str, sources: &str, tps: &str) -> Result<Model, RegistryError> {
+        let row = format!(
+            r#"{{"provider": "openai", "name": "gpt-x", "architecture": {architecture}, "warnings": null,
+                "sources": {sources}, "deployment": {{"tps": {tps}, "ttft": null}}}}"#
+        );
+        model(serde_json::from_str(&row).unwrap(), &parse(&REGISTRY).unwrap())
+    }
+
+    fn reason<T: std::fmt::Debug>(result: Result<T, RegistryError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    const ZONE: &str = r#"{"name": "AAA", "adpe": 1e-8, "pe": 2, "gwp": 0.5, "wue": 3, "warnings": null}"#;
+
+    #[test]
+    fn a_zone_twice_is_refused() {
+        let twice = format!(r#"{{"electricity_mixes": [{ZONE}, {ZONE}]}}"#);
+        assert_eq!(reason(mixes(&twice)), "ecologits/electricity_mixes.json: AAA: the zone stands twice");
+    }
+
+    #[test]
+    fn a_negative_intensity_is_refused() {
+        let negative = format!(r#"{{"electricity_mixes": [{}]}}"#, ZONE.replace("0.5", "-0.5"));
+        assert_eq!(reason(mixes(&negative)), "ecologits/electricity_mixes.json: AAA: -500 is less than 0");
+    }
+
+    #[test]
+    fn a_factor_without_a_source_is_refused() {
+        let dense = r#"{"type": "dense", "parameters": 7}"#;
+        assert!(model_with(dense, r#"["https://example.com"]"#, "50").is_ok());
+        for none in ["null", "[]"] {
+            let refused = reason(model_with(dense, none, "50"));
+            assert_eq!(refused, "ecologits/models.json: openai/gpt-x: no source, no factor");
+        }
+    }
+
+    #[test]
+    fn an_impossible_size_or_speed_is_refused() {
+        let sources = r#"["https://example.com"]"#;
+        let dense = r#"{"type": "dense", "parameters": 7}"#;
+        let moe = r#"{"type": "moe", "parameters": {"total": 9, "active": {"min": 3, "max": 2}}}"#;
+        let size = reason(model_with(moe, sources, "50"));
+        assert_eq!(size, "ecologits/models.json: openai/gpt-x: 3 to 2 billion parameters is no size of a model");
+        let speed = reason(model_with(dense, sources, "0"));
+        assert_eq!(speed, "ecologits/models.json: openai/gpt-x: 0 tokens a second is no speed");
+    }
+
+    #[test]
+    fn an_alias_of_no_model_is_refused() {
+        let alias = AliasRow { provider: "openai".into(), name: "gpt-y".into(), alias: "gpt-x".into() };
+        let refused = reason(names(&[], &[alias], &parse(&REGISTRY).unwrap()));
+        assert_eq!(refused, "ecologits/models.json: gpt-y: an alias of no model");
+    }
+
+    #[test]
+    fn every_identity_and_scope_is_of_a_row_that_exists() {
+        let own: RegistryTable = parse(&REGISTRY).unwrap();
+        let rows: ModelsTable = parse(&MODELS).unwrap();
+        let exists = |provider: &str, name: &str| {
+            assert!(rows.models.iter().any(|row| row.provider == provider && row.name == name), "{provider}/{name}");
+        };
+        for identities in &own.identities {
+            identities.names.keys().for_each(|name| exists(&identities.provider, name));
+        }
+        for scopes in &own.scopes {
+            scopes.names.iter().for_each(|name| exists(&scopes.provider, name));
+        }
+    }
+
+    #[test]
+    fn the_label_changes_with_every_byte() {
+        let of = |text| label("1", &[DataFile { name: "a", text }]);
+        assert_ne!(of("x"), of("y"));
+        // The first four bytes of the sha256 of "a\n1\nx".
+        assert_eq!(of("x"), "1+73f557b1");
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct CleanName<'n> {
     pub(super) packing: Packing,
     /// The maker that the packing names; the model must be of that maker.
     pub(super) maker: Option<&'n str>,
+    /// The first router in front that is more than a gateway to others.
+    pub(super) router: Option<&'n str>,
     /// A cloud region or an area such as `eu`, where the packing names one.
     pub(super) region: Option<&'n str>,
 }
@@ -59,6 +61,9 @@ const ROUTERS: &[&str] = &[
     "github",
     "github_copilot",
 ];
+
+/// Routers that say nothing of who is called.
+const GATEWAYS: &[&str] = &["openrouter", "litellm", "litellm_proxy", "vercel_ai_gateway", "github", "github_copilot"];
 
 /// Second segments that routers put between themselves and the model, besides regions.
 const ROUTES: &[&str] =
@@ -120,7 +125,7 @@ pub(super) fn bare(name: &str) -> Option<&str> {
 
 /// Takes the packing off.
 pub(super) fn clean(text: &str) -> CleanName<'_> {
-    let mut name = CleanName { text, packing: Packing::Bare, maker: None, region: None };
+    let mut name = CleanName { text, packing: Packing::Bare, maker: None, router: None, region: None };
     // Packings nest (`bedrock/arn:..`), but each head names another thing: there are never more than a few.
     for _ in 0..6 {
         if !strip_head(&mut name) {
@@ -143,7 +148,8 @@ fn strip_head(name: &mut CleanName<'_>) -> bool {
         || strip_bedrock_maker(name)
 }
 
-/// `arn:aws:bedrock:REGION:ACCOUNT:KIND/ID`: foundation models and system profiles name their model, the rest is opaque.
+/// `arn:aws:bedrock:REGION:ACCOUNT:KIND/ID`: foundation models and system profiles name their model, all else is
+/// opaque.
 fn strip_arn(name: &mut CleanName<'_>) -> bool {
     let mut parts = name.text.splitn(6, ':');
     if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("arn")) {
@@ -208,6 +214,7 @@ fn strip_router(name: &mut CleanName<'_>) -> bool {
         }
         rest = model;
     }
+    name.router = name.router.or(if is_any(router, GATEWAYS) { None } else { Some(router) });
     name.text = rest;
     name.packing = Packing::Platform;
     true
@@ -229,7 +236,8 @@ fn strip_bedrock_maker(name: &mut CleanName<'_>) -> bool {
         return false;
     };
     // An ARN's region is more than an area.
-    *name = CleanName { text: rest, packing: Packing::Platform, maker: Some(maker), region: name.region.or(area) };
+    *name =
+        CleanName { text: rest, packing: Packing::Platform, maker: Some(maker), region: name.region.or(area), ..*name };
     true
 }
 
@@ -377,7 +385,10 @@ mod tests {
             "[1m]",
             "openai/",
         ] {
-            assert_eq!(clean(name), CleanName { text: name, packing: Packing::Bare, maker: None, region: None });
+            assert_eq!(
+                clean(name),
+                CleanName { text: name, packing: Packing::Bare, maker: None, router: None, region: None }
+            );
         }
     }
 

@@ -89,8 +89,8 @@ const PREFIXES: &[(&str, ProviderHint)] = &[
     ("google_vertex", ProviderHint::Platform), // google_vertexai
     ("google-vertex", ProviderHint::Platform), // google-vertex
     ("vertex", ProviderHint::Platform), // vertex_ai, vertexai, vertex.anthropic.messages
-    ("google", ProviderHint::Known(Provider::Google)), // google, google_genai, google-genai, google.generative-ai, google_ai_studio
-    ("gcp", ProviderHint::Known(Provider::Google)),    // gcp.gemini, gcp.gen_ai
+    ("google", ProviderHint::Known(Provider::Google)), // google_genai, google.generative-ai, google_ai_studio
+    ("gcp", ProviderHint::Known(Provider::Google)), // gcp.gemini, gcp.gen_ai
 ];
 
 /// First parts of values.

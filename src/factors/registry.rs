@@ -197,3 +197,138 @@ fn is_at_its_provider(model: Option<&Model>, hint: ProviderHint) -> bool {
         ProviderHint::Platform | ProviderHint::Unstated => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry() -> Registry {
+        Registry::builtin().unwrap()
+    }
+
+    fn code_and_basis<'r>(registry: &'r Registry, query: &PlaceQuery<'_>) -> (&'r str, Basis) {
+        let place = registry.place(query);
+        (registry.zone(place.zone).unwrap().code(), place.basis)
+    }
+
+    #[test]
+    fn the_label_is_a_version_and_eight_hex_digits() {
+        let registry = registry();
+        let (version, hash) = registry.label().split_once('+').unwrap();
+        assert_eq!(version, "2026.1");
+        assert!(hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{hash}");
+    }
+
+    #[test]
+    fn a_model_is_told_with_its_provenance() {
+        let registry = registry();
+        let model = |provider, name| registry.model(registry.ecologits(provider, name).unwrap().model).unwrap();
+        let gpt_4o = model("openai", "gpt-4o-2024-08-06");
+        assert_eq!((gpt_4o.id(), gpt_4o.maker(), gpt_4o.tier().name()), ("openai/gpt-4o", "openai", "D"));
+        assert_eq!(gpt_4o.factor_id(), "ecologits/0.11.3:openai/gpt-4o-2024-08-06");
+        assert!(gpt_4o.sources().all(|source| source.starts_with("https://")));
+        assert_eq!(model("huggingface_hub", "openai/gpt-oss-120b").tier().name(), "C");
+    }
+
+    #[test]
+    fn a_strict_look_up_tells_names_from_aliases() {
+        let registry = registry();
+        let matched = |name| registry.ecologits("anthropic", name).map(|resolution| resolution.matched);
+        assert_eq!(matched("claude-haiku-4-5-20251001"), Ok(Match::Exact));
+        assert_eq!(matched("claude-haiku-4-5"), Ok(Match::Alias));
+        assert_eq!(matched("Claude-haiku-4-5").unwrap_err().code(), "model-not-registered");
+        assert_eq!(registry.zone_by_code("usa").unwrap_err().code(), "zone-not-registered");
+    }
+
+    #[test]
+    fn regions_stand_in_the_right_country() {
+        let registry = registry();
+        for (region, country) in [
+            ("northeurope", "IRL"),
+            ("westeurope", "NLD"),
+            ("westus2", "USA"),
+            ("EastUS2", "USA"),
+            ("swedencentral", "SWE"),
+            ("eastasia", "HKG"),
+            ("southeastasia", "SGP"),
+            ("brazilsouth", "BRA"),
+            ("eu-west-1", "IRL"),
+            ("eu-west-2", "GBR"),
+            ("eu-central-1", "DEU"),
+            ("eu-central-2", "CHE"),
+            ("us-west-2", "USA"),
+            ("ca-central-1", "CAN"),
+            ("ap-northeast-2", "KOR"),
+            ("me-central-1", "ARE"),
+            ("europe-west1", "BEL"),
+            ("europe-north1", "FIN"),
+            ("europe-north2", "SWE"),
+            ("me-central1", "QAT"),
+            ("us-east5", "USA"),
+        ] {
+            let zone = registry.zone_of_region(region).map(|zone| registry.zone(zone).unwrap().code());
+            assert_eq!(zone, Some(country), "{region}");
+        }
+        for unbounded in ["eu", "apac", "global", "eu-west-99", ""] {
+            assert_eq!(registry.zone_of_region(unbounded), None, "{unbounded}");
+        }
+    }
+
+    #[test]
+    fn the_surest_word_on_the_place_decides() {
+        let registry = registry();
+        let model = registry.resolve("mistral-large-2512", Some("mistral_ai")).map(|resolution| resolution.model);
+        let mut query = PlaceQuery {
+            provider: Some("aws.bedrock"),
+            model,
+            span_region: Some("eu-west-3"),
+            server_address: Some("https://bedrock-runtime.eu-central-1.amazonaws.com"),
+            region_hint: Some("us"),
+        };
+        assert_eq!(code_and_basis(&registry, &query), ("FRA", Basis::SpanRegion));
+        query.span_region = Some("nowhere-1");
+        assert_eq!(code_and_basis(&registry, &query), ("DEU", Basis::HostRegion));
+        query.server_address = Some("127.0.0.1:8080");
+        assert_eq!(code_and_basis(&registry, &query), ("USA", Basis::ModelRegion));
+        query.region_hint = Some("eu");
+        assert_eq!(code_and_basis(&registry, &query), ("SWE", Basis::Provider));
+        assert_eq!(code_and_basis(&registry, &PlaceQuery::default()), ("WOR", Basis::World));
+    }
+
+    #[test]
+    fn a_released_model_at_someone_else_can_be_anywhere() {
+        let registry = registry();
+        let place = |name, provider| {
+            let model = registry.resolve(name, Some(provider)).map(|resolution| resolution.model);
+            assert!(model.is_some(), "{name}");
+            code_and_basis(&registry, &PlaceQuery { provider: Some(provider), model, ..PlaceQuery::default() })
+        };
+        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "groq"), ("WOR", Basis::World));
+        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "openai"), ("WOR", Basis::World));
+        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "huggingface"), ("USA", Basis::Provider));
+        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", ""), ("USA", Basis::Provider));
+        assert_eq!(place("gpt-4o", "groq"), ("USA", Basis::Provider));
+        assert_eq!(place("gpt-4o", "azure.ai.openai"), ("USA", Basis::Provider));
+    }
+
+    #[test]
+    fn the_data_centre_is_that_of_the_models_provider_else_of_the_named_one() {
+        let registry = registry();
+        let facility = |provider, model| {
+            let place = registry.place(&PlaceQuery { provider: Some(provider), model, ..PlaceQuery::default() });
+            place.facility.and_then(|id| registry.facility(id)).map(Facility::provider)
+        };
+        let claude = registry.resolve("claude-opus-5", None).map(|resolution| resolution.model);
+        assert_eq!(facility("gcp.vertex_ai", claude), Some(Provider::Anthropic));
+        assert_eq!(facility("cohere", None), Some(Provider::Cohere));
+        assert_eq!(facility("ollama", None), None);
+    }
+
+    #[test]
+    fn an_id_of_another_registry_finds_nothing() {
+        let registry = registry();
+        assert_eq!(registry.model(ModelId(u32::MAX)), None);
+        assert_eq!(registry.zone(ZoneId(u32::MAX)), None);
+        assert_eq!(registry.facility(FacilityId(u32::MAX)), None);
+    }
+}

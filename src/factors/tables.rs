@@ -102,7 +102,7 @@ pub(super) struct RegistryTable {
     pub(super) version: String,
     pub(super) makers: Makers,
     pub(super) identities: Vec<Identities>,
-    pub(super) only_at_their_provider: Vec<OnlyAtProvider>,
+    pub(super) scopes: Vec<Scopes>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,9 +119,17 @@ pub(super) struct Identities {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct OnlyAtProvider {
+pub(super) struct Scopes {
     pub(super) provider: String,
+    pub(super) only: ScopeRow,
     pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ScopeRow {
+    Provider,
+    Unstated,
 }
 
 impl NumberOrRange {

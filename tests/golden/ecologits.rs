@@ -2,7 +2,7 @@
 
 use gramtrace::estimate::ecologits::{Bounds, End};
 use gramtrace::estimate::{Method, ModelCall};
-use gramtrace::factors::{Facility, LookupError, Model, Place, PlaceQuery, Registry, Zone};
+use gramtrace::factors::{ArchitectureKind, Facility, LookupError, Model, Place, PlaceQuery, Registry, Zone};
 use gramtrace::units::{Quantity, Range, TokenUsage, Tokens};
 
 use crate::csv::{Row, rows};
@@ -81,6 +81,9 @@ fn factors_are_those_of_the_package() {
         let architecture = case.model.architecture();
         case.are_near(|end| format!("active_b_{end}"), (architecture.active.min.get(), architecture.active.max.get()));
         case.are_near(|end| format!("total_b_{end}"), (architecture.total.min.get(), architecture.total.max.get()));
+        let kind =
+            if case.field("arch") == "moe" { ArchitectureKind::MixtureOfExperts } else { ArchitectureKind::Dense };
+        assert_eq!(architecture.kind, kind);
         let deployment = case.model.deployment();
         assert_eq!(deployment.tokens_per_s, case.field("tps").parse().ok());
         assert_eq!(deployment.first_token_s, case.field("ttft").parse().ok());

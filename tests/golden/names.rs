@@ -1,7 +1,8 @@
 //! Names as they arrive against the models that they mean. A name may stay unknown until the registry has its model;
 //! it never means another one.
 
-use gramtrace::factors::{Match, Registry, region_hint};
+use gramtrace::factors::{Match, PlaceQuery, Registry, region_hint};
+use proptest::prelude::*;
 
 use crate::csv::rows;
 
@@ -115,6 +116,9 @@ fn one_name_of_several_makers_spellings_is_one_model() {
         ("Meta-LLAMA/meta-llama-3.1-8b-instruct", "together", "meta/llama-3.1-8b-instruct", Match::PlatformId),
         ("mistral-large-latest", "mistral_ai", "mistral/mistral-large-3", Match::Alias),
         ("mistral-small-2603", "mistral_ai", "mistral/mistral-small-4", Match::DatedSnapshot),
+        ("mistral-large-latest", "langchain", "mistral/mistral-large-3", Match::Alias),
+        ("mistral/mistral-large-latest", "openai", "mistral/mistral-large-3", Match::PlatformId),
+        ("openrouter/mistralai/ministral-8b-latest", "openai", "mistral/ministral-8b", Match::PlatformId),
         ("chat-latest", "openai", "openai/chat-latest", Match::Exact),
     ] {
         assert_eq!(resolved(&registry, name, provider), Some((id, matched)), "{name}");
@@ -138,6 +142,8 @@ fn names_that_only_resemble_a_model_mean_none() {
         ("my-org/ft:gpt-4o", "huggingface"),
         ("meta-llama/Llama-2-7b-20240101", "huggingface"),
         ("chat-latest", "azure"),
+        ("azure/mistral-large-latest", "litellm"),
+        ("mistral-large-latest", "azure.ai.inference"),
         ("glm-5-2", "zai"),
         ("mistral-large-2407", "mistral_ai"),
         ("mistral-medium-2505", "mistral_ai"),
@@ -152,5 +158,37 @@ fn names_that_only_resemble_a_model_mean_none() {
         ("text-embedding-3-small", "openai"),
     ] {
         assert_eq!(resolved(&registry, name, provider), None, "{name}");
+    }
+}
+
+#[test]
+fn a_known_name_inside_a_longer_one_means_nothing() {
+    let registry = registry();
+    let known: Vec<_> = registry.models().map(|(_, model)| model.name().to_owned()).collect();
+    for name in &known {
+        for longer in
+            [format!("{name}x"), format!("x{name}"), format!("{name}-mini"), format!("my-{name}"), format!("{name} v2")]
+        {
+            let is_known = known.iter().any(|other| other.eq_ignore_ascii_case(&longer));
+            for provider in ["openai", "huggingface", "azure.ai.openai", "litellm"] {
+                assert!(is_known || resolved(&registry, &longer, provider).is_none(), "{longer}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn anything_that_arrives_is_survived(name in "\\PC{0,80}", provider in "\\PC{0,20}", address in "\\PC{0,80}") {
+        static REGISTRY: std::sync::LazyLock<Registry> = std::sync::LazyLock::new(registry);
+        let model = REGISTRY.resolve(&name, Some(&provider)).map(|resolution| resolution.model);
+        let place = REGISTRY.place(&PlaceQuery {
+            provider: Some(&provider),
+            model,
+            span_region: Some(&name),
+            server_address: Some(&address),
+            region_hint: region_hint(&name),
+        });
+        prop_assert!(REGISTRY.zone(place.zone).is_some());
     }
 }
