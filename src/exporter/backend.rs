@@ -2,6 +2,7 @@
 //! made here, names the exporter, and says what to do. Knows no transport and no protocol buffers.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -26,17 +27,28 @@ const MAX_MESSAGE_BYTES: usize = 2048;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who the other side is, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Backend {
     /// The exporter's id as configured, `type[/name]`.
     pub(super) exporter: String,
     /// Where it sends, without user information and query.
     pub(super) endpoint: String,
     /// How it sends: hints name the key that cures.
-    pub(super) transport: Transport,
+    transport: Transport,
+    /// Whether it ever answered: until then a lost connection is likely the wrong protocol.
+    answered: AtomicBool,
 }
 
 impl Backend {
+    pub(super) fn new(exporter: &str, endpoint: String, transport: Transport) -> Self {
+        Self { exporter: exporter.to_owned(), endpoint, transport, answered: AtomicBool::new(false) }
+    }
+
+    /// Remembers that something was answered, whatever it was.
+    pub(super) fn has_answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
     /// A gRPC status that is not OK.
     pub(super) fn answered(&self, code: Code, message: &str, retry_after: Option<Duration>) -> Outcome {
         let said = match message {
@@ -58,7 +70,7 @@ impl Backend {
     /// No answer, because the request or the answer did not get through.
     pub(super) fn unreachable(&self, error: &(dyn Error + 'static)) -> Outcome {
         let causes = cause::in_words(error);
-        let message = match cause::cure(error, self.transport) {
+        let message = match cause::cure(error, self.transport).or_else(|| self.wrong_protocol(error)) {
             Some(cure) => format!("cannot reach {}: {causes}: {cure}", self.endpoint),
             None => format!("cannot reach {}: {causes}", self.endpoint),
         };
@@ -130,6 +142,12 @@ impl Backend {
         Outcome::Refused(self.failure(Code::Unimplemented, &message, None))
     }
 
+    fn wrong_protocol(&self, error: &(dyn Error + 'static)) -> Option<&'static str> {
+        let plaintext = self.endpoint.starts_with("http://");
+        let never_answered = !self.answered.load(Ordering::Relaxed);
+        (plaintext && never_answered && cause::hung_up(error)).then(|| cause::no_http(self.transport))
+    }
+
     fn judged(&self, verdict: Verdict, code: Code, said: &str, retry_after: Option<Duration>) -> Outcome {
         match verdict {
             Verdict::Retry => Outcome::Retry(self.failure(code, said, retry_after)),
@@ -165,11 +183,7 @@ mod tests {
     use super::*;
 
     fn backend() -> Backend {
-        Backend {
-            exporter: "otlp_grpc/tempo".to_owned(),
-            endpoint: "http://tempo:4317".to_owned(),
-            transport: Transport::Grpc,
-        }
+        Backend::new("otlp_grpc/tempo", "http://tempo:4317".to_owned(), Transport::Grpc)
     }
 
     fn failure(outcome: Outcome) -> Failure {

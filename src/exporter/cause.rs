@@ -49,6 +49,11 @@ pub(super) fn cure(error: &(dyn Error + 'static), transport: Transport) -> Optio
     })
 }
 
+/// True when the connection was made and then lost.
+pub(super) fn hung_up(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|link| link.is::<hyper::Error>())
+}
+
 /// True when the request provably never left this process, so that sending it once more is no repetition.
 pub(super) fn is_unsent(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|link| link.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
@@ -76,7 +81,8 @@ fn said_by(link: &(dyn Error + 'static)) -> String {
 
 fn tls_cure(error: &rustls::Error, transport: Transport) -> Option<&'static str> {
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // A bad signature is an authority that was made anew under its old name.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             Some("the issuer of the backend's certificate is not trusted: set `tls.ca_file` to the CA that signed it")
         }
         rustls::Error::InvalidCertificate(
@@ -107,8 +113,8 @@ fn tls_cure(error: &rustls::Error, transport: Transport) -> Option<&'static str>
 
 /// Errors that cross HTTP/2 arrive as text only.
 fn said_cure(said: &str, transport: Transport) -> Option<&'static str> {
-    const ALERTS: [&str; 5] =
-        ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown", "AccessDenied"];
+    const ALERTS: [&str; 6] =
+        ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown", "DecryptError", "AccessDenied"];
     if said.contains("dns error") || said.contains("failed to lookup address") {
         return Some("the name does not resolve: check the host of `endpoint` and the DNS");
     }
@@ -134,7 +140,8 @@ const fn no_tls(transport: Transport) -> &'static str {
     }
 }
 
-const fn no_http(transport: Transport) -> &'static str {
+/// What to do where plaintext finds something else.
+pub(super) const fn no_http(transport: Transport) -> &'static str {
     match transport {
         Transport::Grpc => {
             "what listens there does not speak plaintext HTTP/2: does it expect TLS? Then remove `tls.insecure: true` \

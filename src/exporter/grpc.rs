@@ -100,7 +100,7 @@ impl GrpcExporter {
     fn build(settings: GrpcExporterSettings) -> Result<Self, Problem> {
         let GrpcExporterSettings { name, endpoint, tls, encoding, level, headers, timeout, keepalive } = settings;
         let target = endpoint::grpc(&endpoint, &tls)?;
-        let backend = Backend { exporter: name, endpoint: endpoint::shown(&target), transport: Transport::Grpc };
+        let backend = Backend::new(&name, endpoint::shown(&target), Transport::Grpc);
         let dialer = GrpcDialer::new(target.clone(), &tls, timeout)?;
         let headers = request_headers(headers.as_metadata()?, encoding);
         let endpoint = tuned(target, timeout, keepalive);
@@ -131,7 +131,10 @@ impl GrpcExporter {
             Err(error) => return self.backend.unsendable(&error),
         };
         match self.call(signal, message, limit).await {
-            Ok(response) => grpc_answer::read(&self.backend, signal, response).await,
+            Ok(response) => {
+                self.backend.has_answered();
+                grpc_answer::read(&self.backend, signal, response).await
+            }
             Err(error) if cause::chain(&error).any(|link| link.is::<tonic::TimeoutExpired>()) => {
                 self.backend.late(&limit)
             }

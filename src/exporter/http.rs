@@ -81,8 +81,7 @@ impl HttpExporter {
         let mut targets = BTreeMap::new();
         for (signal, uri) in endpoints {
             let uri = endpoint::http(&uri.to_string())?;
-            let endpoint = endpoint::shown(&uri);
-            let backend = Backend { exporter: name.clone(), endpoint, transport: Transport::Http };
+            let backend = Backend::new(&name, endpoint::shown(&uri), Transport::Http);
             targets.insert(signal, Target { uri, backend });
         }
         let needs_tls = targets.values().any(|target| target.uri.scheme() == Some(&Scheme::HTTPS));
@@ -105,9 +104,7 @@ impl HttpExporter {
     /// Sends one request, once. Ends at `deadline` or at the exporter's timeout, whichever is sooner.
     pub async fn send(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
         let Some(target) = self.targets.get(&signal) else {
-            let endpoint = String::new();
-            let backend = Backend { exporter: self.name.clone(), endpoint, transport: Transport::Http };
-            return backend.not_served(signal.name());
+            return Backend::new(&self.name, String::new(), Transport::Http).not_served(signal.name());
         };
         let limit = TimeLimit::new(self.timeout, deadline, Instant::now());
         match limit.within(self.attempt(target, signal, body)).await {
@@ -129,7 +126,10 @@ impl HttpExporter {
         *request.uri_mut() = target.uri.clone();
         *request.headers_mut() = self.headers.clone();
         match self.client.request(request).await {
-            Ok(response) => http_answer::read(&target.backend, signal, response).await,
+            Ok(response) => {
+                target.backend.has_answered();
+                http_answer::read(&target.backend, signal, response).await
+            }
             Err(error) => target.backend.unreachable(&error),
         }
     }
