@@ -77,12 +77,12 @@ async fn what_is_compressed_here_is_read_by_tonic() {
     settings.encoding = Encoding::Gzip;
     let exporter = GrpcExporter::new(settings).unwrap();
     // The second is compressed off the runtime's threads.
-    for body in [many_spans(100), many_spans(50_000)] {
+    for body in [many_spans(100), many_spans(30_000)] {
         delivered(exporter.send(Signal::Traces, body, None).await);
     }
     let arrivals = collector.arrivals();
     assert_eq!(arrivals[0].body, many_spans(100));
-    assert_eq!(arrivals[1].body, many_spans(50_000));
+    assert_eq!(arrivals[1].body, many_spans(30_000));
 }
 
 #[tokio::test]
