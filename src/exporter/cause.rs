@@ -54,9 +54,19 @@ pub(super) fn hung_up(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|link| link.is::<hyper::Error>())
 }
 
-/// True when the request provably never left this process, so that sending it once more is no repetition.
-pub(super) fn is_unsent(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|link| link.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+/// True when the backend provably did not look at the request, so that sending it once more is no repetition:
+/// it never left, or HTTP/2 said so. <https://www.rfc-editor.org/rfc/rfc9113#name-request-reliability>
+pub(super) fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|link| {
+        let unsent = link.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        unsent || link.downcast_ref::<h2::Error>().is_some_and(is_disowned)
+    })
+}
+
+fn is_disowned(error: &h2::Error) -> bool {
+    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let retired = error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    refused || retired
 }
 
 /// `error` and everything below it. An `io::Error` hides the error it wraps from `source`.

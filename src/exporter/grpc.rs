@@ -30,6 +30,9 @@ use crate::wire::{Encoding, frame};
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
+/// How often a call is made again that the backend did not look at.
+const MAX_REPETITIONS: usize = 2;
+
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -142,8 +145,7 @@ impl GrpcExporter {
         }
     }
 
-    /// One call; a second one where the connection closed before anything of the first was sent, as happens
-    /// when a backend retires a connection by its age.
+    /// One call, made again where the backend did not look at it, as happens when it retires a connection.
     async fn call(
         &self,
         signal: Signal,
@@ -151,11 +153,12 @@ impl GrpcExporter {
         limit: TimeLimit,
     ) -> Result<Response<tonic::body::Body>, tonic::transport::Error> {
         let mut channel = self.channel().clone();
-        match channel.ready().await?.call(self.request(signal, message.clone(), limit)).await {
-            Err(error) if cause::is_unsent(&error) => {
-                channel.ready().await?.call(self.request(signal, message, limit)).await
+        let mut repetitions = 0;
+        loop {
+            match channel.ready().await?.call(self.request(signal, message.clone(), limit)).await {
+                Err(error) if repetitions < MAX_REPETITIONS && cause::is_unprocessed(&error) => repetitions += 1,
+                answered => return answered,
             }
-            answered => answered,
         }
     }
 

@@ -1,16 +1,21 @@
 //! What the gRPC exporter sends, seen by a server that really decodes it, and how it holds its connection.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use gramtrace::exporter::{Exporter, GrpcExporter, MAX_REQUEST_BYTES};
 use gramtrace::otlp::Signal;
 use gramtrace::wire::{Encoding, frame};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tonic::Code;
 
 use crate::support::collector::{Collector, Setup};
-use crate::support::raw::{Raw, grpc_answer};
-use crate::support::{delivered, grpc, grpc_settings, headers, many_spans, refused, request};
+use crate::support::raw::{Raw, grpc_answer, header_map};
+use crate::support::{delivered, grpc, grpc_settings, headers, many_spans, refused, request, retry};
 
 #[tokio::test]
 async fn every_signal_arrives_at_its_service_as_it_was_sent() {
@@ -119,9 +124,9 @@ async fn a_request_over_64_mib_is_not_sent() {
 #[tokio::test]
 async fn requests_share_one_connection() {
     let raw = Raw::answering(|_| grpc_answer(&[], frame::encode(b"").unwrap(), &[("grpc-status", "0")])).await;
-    let exporter = std::sync::Arc::new(grpc(raw.address));
+    let exporter = Arc::new(grpc(raw.address));
     let sends = (0..50).map(|_| {
-        let exporter = std::sync::Arc::clone(&exporter);
+        let exporter = Arc::clone(&exporter);
         tokio::spawn(async move { exporter.send(Signal::Traces, request(Signal::Traces), None).await })
     });
     for send in sends.collect::<Vec<_>>() {
@@ -137,7 +142,7 @@ async fn a_backend_that_comes_back_is_reached_again() {
     let exporter = grpc(address);
     delivered(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
     collector.stop().await;
-    let failure = crate::support::retry(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    let failure = retry(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
     assert_eq!(failure.code, Code::Unavailable);
     let again = Collector::set_up(Setup { address: Some(address), ..Setup::default() }, || Ok(None));
     delivered(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
@@ -155,14 +160,65 @@ async fn a_backend_that_retires_its_connections_is_sent_to_over_new_ones() {
     assert!(raw.connections() > 1);
 }
 
+/// Answers the first `refusals` requests of a connection with REFUSED_STREAM, the rest with OK.
+async fn refusing(refusals: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, seen) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&seen);
+    tokio::spawn(async move {
+        let mut connection = h2::server::handshake(listener.accept().await.unwrap().0).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if counter.fetch_add(1, Ordering::Relaxed) < refusals {
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+            } else {
+                let mut response = http::Response::new(());
+                *response.headers_mut() = header_map(&[("content-type", "application/grpc"), ("grpc-status", "0")]);
+                respond.send_response(response, true).unwrap();
+            }
+        }
+    });
+    (address, seen)
+}
+
+#[tokio::test]
+async fn a_request_that_the_backend_did_not_look_at_is_sent_again_at_most_twice() {
+    let (address, seen) = refusing(2).await;
+    delivered(grpc(address).send(Signal::Traces, request(Signal::Traces), None).await);
+    assert_eq!(seen.load(Ordering::Relaxed), 3);
+
+    let (address, seen) = refusing(3).await;
+    let failure = retry(grpc(address).send(Signal::Traces, request(Signal::Traces), None).await);
+    assert_eq!((failure.code, seen.load(Ordering::Relaxed)), (Code::Unavailable, 3));
+}
+
+#[tokio::test]
+async fn a_request_into_a_connection_that_is_being_retired_goes_over_the_next_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let exporter = grpc(listener.local_addr().unwrap());
+    let retiring = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // SETTINGS; then, once the request is there, GOAWAY: last stream 0, NO_ERROR.
+        stream.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(&request(Signal::Traces)) {
+            stream.read_buf(&mut received).await.unwrap();
+        }
+        stream.write_all(b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0").await.unwrap();
+        Raw::on(listener, |_| grpc_answer(&[], frame::encode(b"").unwrap(), &[("grpc-status", "0")]))
+    };
+    let (outcome, raw) = tokio::join!(exporter.send(Signal::Traces, request(Signal::Traces), None), retiring);
+    delivered(outcome);
+    assert_eq!(raw.arrivals().len(), 1);
+}
+
 #[tokio::test]
 async fn a_backend_that_starts_late_is_no_error_at_the_start() {
     let address = {
-        let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
         unused.local_addr().unwrap()
     };
     let exporter = grpc(address);
-    crate::support::retry(exporter.send(Signal::Metrics, request(Signal::Metrics), None).await);
+    retry(exporter.send(Signal::Metrics, request(Signal::Metrics), None).await);
     let collector = Collector::set_up(Setup { address: Some(address), ..Setup::default() }, || Ok(None));
     delivered(exporter.send(Signal::Metrics, request(Signal::Metrics), None).await);
     assert_eq!(collector.arrivals().len(), 1);

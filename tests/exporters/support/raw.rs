@@ -36,6 +36,14 @@ impl Raw {
         Self::serve(None, false, answer).await
     }
 
+    /// The same, from now on, for whoever comes to `listener`.
+    pub(crate) fn on(
+        listener: TcpListener,
+        answer: impl Fn(&Arrival) -> Response<RawBody> + Send + Sync + 'static,
+    ) -> Self {
+        Self::accept(listener, None, false, answer)
+    }
+
     /// The same over TLS, where there is an acceptor.
     pub(crate) async fn over(
         tls: Option<TlsAcceptor>,
@@ -55,6 +63,15 @@ impl Raw {
         answer: impl Fn(&Arrival) -> Response<RawBody> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::accept(listener, tls, retiring, answer)
+    }
+
+    fn accept(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        retiring: bool,
+        answer: impl Fn(&Arrival) -> Response<RawBody> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let arrivals: Arc<Mutex<Vec<Arrival>>> = Arc::default();
         let connections = Arc::new(AtomicUsize::new(0));
