@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use crate::otlp::Signal;
 use crate::wire::{FrameError, InflateError};
 
 /// The answer of a backend, or of this hop about its backend, that is no success.
@@ -53,12 +52,11 @@ pub enum Rejection {
     NotFound(String),
     /// The receiver feeds no pipeline of this signal.
     #[error(
-        "receiver `{receiver}` feeds no {} pipeline: list it under `service::pipelines::{}::receivers`",
-        signal.name(), signal.name()
+        "receiver `{receiver}` feeds no {signal} pipeline: list it under `service::pipelines::{signal}::receivers`"
     )]
     NoPipeline {
-        /// What was sent.
-        signal: Signal,
+        /// The signal's name.
+        signal: &'static str,
         /// The receiver's id in the configuration.
         receiver: String,
     },
@@ -149,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_signal_without_a_pipeline_is_told_what_to_configure() {
-        let rejection = Rejection::NoPipeline { signal: Signal::Metrics, receiver: "otlp/edge".to_owned() };
+        let rejection = Rejection::NoPipeline { signal: "metrics", receiver: "otlp/edge".to_owned() };
         assert_eq!(
             rejection.to_string(),
             "receiver `otlp/edge` feeds no metrics pipeline: list it under `service::pipelines::metrics::receivers`"

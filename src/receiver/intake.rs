@@ -44,7 +44,7 @@ impl Intake {
 
     /// Where requests of `signal` go.
     pub(super) fn pipeline(&self, signal: Signal) -> Result<Arc<Pipeline>, Rejection> {
-        let none = || Rejection::NoPipeline { signal, receiver: self.0.receiver.clone() };
+        let none = || Rejection::NoPipeline { signal: signal.name(), receiver: self.0.receiver.clone() };
         self.0.pipelines.get(&signal).map(Arc::clone).ok_or_else(none)
     }
 

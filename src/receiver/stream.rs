@@ -1,5 +1,5 @@
 //! A connection's bytes, counted: the listener gives up on peers that connect and stay silent.
-//! Knows nothing of HTTP.
+//! Knows nothing of what the bytes say.
 
 use std::io;
 use std::pin::Pin;
