@@ -1,0 +1,161 @@
+"""Real clients through the real binary: starts a sink, gramtrace and each client, compares what arrived with what was
+sent, prints a table, and ends with 0 where every claim holds. `--direct` leaves gramtrace out: then the clients and the
+sink are what is tested.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import claims
+from gateway import Gateway
+from sink import REQUESTS, Sink, parse_json
+
+HERE = Path(__file__).parent
+CLIENT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client and the way it sends."""
+
+    language: str
+    protocol: str
+    compression: str
+
+    def __str__(self):
+        return f"{self.language} {self.protocol} {self.compression}"
+
+
+CLIENTS = [
+    Client("python", "grpc", "none"),
+    Client("python", "grpc", "gzip"),
+    Client("python", "http/protobuf", "none"),
+    Client("python", "http/protobuf", "gzip"),
+    Client("javascript", "http/json", "none"),
+    Client("javascript", "http/json", "gzip"),
+]
+
+
+class Report:
+    """A row for each client and exporter: how many claims held, and each that did not."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+        print(f"{'client':26}{'backend':11}{'held':>6}{'failed':>8}")
+
+    def row(self, client, backend, results):
+        broken = [(claim, problems) for claim, problems in results if problems]
+        print(f"{client!s:26}{backend:11}{len(results) - len(broken):6}{len(broken):8}")
+        for claim, problems in broken:
+            print(f"  FAIL {claim}")
+            for problem in problems:
+                print("       " + str(problem).replace("\n", "\n       "))
+        self.passed += len(results) - len(broken)
+        self.failed += len(broken)
+
+
+def run_client(client, ports, folder, js_folder):
+    """Runs a client to its end; gives what its exporters reported and the requests that they made, by signal."""
+    endpoint = f"http://127.0.0.1:{ports['grpc' if client.protocol == 'grpc' else 'http']}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": client.protocol,
+    }
+    if client.compression != "none":  # Python's gRPC exporter takes no `none`
+        environment["OTEL_EXPORTER_OTLP_COMPRESSION"] = client.compression
+    if client.language == "python":
+        command = [sys.executable, str(HERE / "send.py"), str(folder)]
+    else:
+        command = ["node", str(js_folder / "send.mjs"), str(folder), str(HERE / "spans.json")]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CLIENT_SECONDS)
+    if done.returncode != 0:
+        raise RuntimeError(f"{client} ended with {done.returncode}:\n{done.stderr}")
+    reports = json.loads(done.stdout.splitlines()[-1])
+    return reports, {signal: read_sent(folder, signal) for signal in reports}
+
+
+def read_sent(folder, signal):
+    def read(path):
+        if path.suffix == ".json":
+            return parse_json(signal, path.read_text("utf-8"))
+        return REQUESTS[signal].FromString(path.read_bytes())
+
+    files = folder.glob(f"{signal}-*")
+    return [read(path) for path in sorted(files, key=lambda path: int(path.stem.rpartition("-")[2]))]
+
+
+def client_claims(client_run, arrived, scenario):
+    """What must hold of one client's telemetry; `scenario` is None where nothing enriches it."""
+    reports, sent = client_run
+    for signal, requests in sent.items():
+        got = [message for kind, message in arrived if kind == signal]
+        strip = claims.bare if scenario and signal == "traces" else lambda request: request
+        failures = [outcome for outcome in reports[signal] if outcome != "SUCCESS"]
+        yield f"{signal}: the exporter reports success", failures if reports[signal] else ["nothing was sent"]
+        yield f"{signal}: what was sent arrived once, unchanged and in order", claims.same_requests(requests, got, strip)
+    if scenario:
+        spans = [message for kind, message in arrived if kind == "traces"]
+        for name, problems in claims.span_claims(scenario, spans):
+            yield f"span `{name}`", problems
+
+
+def gateway_claims(gateway, spans):
+    """What must hold of gramtrace itself after `spans` spans went through. Stops it."""
+    samples = gateway.metrics()
+    for name in ("otelcol_receiver_accepted_spans", "otelcol_exporter_sent_spans"):
+        found = samples.get(name)
+        yield f"/metrics: {name} is the number of spans sent", [] if found == spans else [f"{found}, not {spans}"]
+    yield "health answers", [] if gateway.healthy() else ["an empty answer"]
+    status = gateway.stop()
+    yield "SIGTERM ends it with 0", [] if status == 0 else [f"{status}\n{gateway.log()}"]
+
+
+def check(report, exporter, folder, sink, options):
+    """Runs every client against one exporter's gramtrace, or against the sink itself where the exporter is None."""
+    scenario = json.loads((HERE / "spans.json").read_text("utf-8"))
+    clients = [client for client in CLIENTS if options.js or client.language != "javascript"]
+    gateway = Gateway(options.gramtrace, folder, sink, exporter) if exporter else None
+    ports = gateway.ports if gateway else {"grpc": sink.grpc_port, "http": sink.http_port}
+    try:
+        for number, client in enumerate(clients):
+            sent = folder / str(number)
+            sent.mkdir()
+            client_run = run_client(client, ports, sent, options.js)
+            results = client_claims(client_run, sink.take(), scenario if gateway else None)
+            report.row(client, exporter or "sink", list(results))
+        if gateway:
+            results = gateway_claims(gateway, len(clients) * len(scenario["spans"]))
+            report.row("gramtrace", exporter, list(results))
+    finally:
+        if gateway:
+            gateway.stop()
+    return len(CLIENTS) - len(clients)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--direct", action="store_true", help="send straight to the sink, without gramtrace")
+    parser.add_argument("--gramtrace", type=Path, help="the binary")
+    parser.add_argument("--js", type=Path, help="the folder with the installed JavaScript client; without it, no JavaScript")
+    options = parser.parse_args()
+
+    report = Report()
+    sink = Sink()
+    skipped = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for exporter in [None] if options.direct else ["otlp_grpc", "otlp_http"]:
+            folder = Path(scratch) / (exporter or "direct")
+            folder.mkdir()
+            skipped += check(report, exporter, folder, sink, options)
+    sink.close()
+    print(f"{report.passed} passed, {report.failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if report.failed else 0
+
+
+sys.exit(main())
