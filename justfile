@@ -1,0 +1,33 @@
+# The steps of .ci/run by name: what passes here passes there. Needs nothing but `just`; without it, call .ci/run itself.
+
+# Every step, in the order of .ci/run
+ci:
+    .ci/run
+
+# Formatting, without changing anything
+fmt:
+    .ci/run fmt
+
+# Lints of the library, the binary and the tests
+clippy:
+    .ci/run clippy
+
+# The documentation builds without warnings
+doc:
+    .ci/run doc
+
+# Licences, sources and duplicates of dependencies
+deny:
+    .ci/run deny
+
+# Unit, integration and documentation tests
+test:
+    .ci/run test
+
+# Real clients through the real binary
+clients:
+    .ci/run clients
+
+# The main job with nothing else installed
+demo:
+    cargo run --release -- demo
