@@ -23,7 +23,7 @@ pub struct Registry {
     pub(super) world: ZoneId,
     pub(super) facilities: Box<[Facility]>,
     pub(super) names: NameIndex,
-    /// Cloud regions and one-country areas, in the order of [`any_case::cmp`].
+    /// Cloud regions, and areas that one mix covers, in the order of [`any_case::cmp`].
     pub(super) regions: Box<[(Box<str>, ZoneId)]>,
 }
 
@@ -265,11 +265,12 @@ mod tests {
             ("europe-north2", "SWE"),
             ("me-central1", "QAT"),
             ("us-east5", "USA"),
+            ("eu", "EEE"),
         ] {
             let zone = registry.zone_of_region(region).map(|zone| registry.zone(zone).unwrap().code());
             assert_eq!(zone, Some(country), "{region}");
         }
-        for unbounded in ["eu", "apac", "global", "eu-west-99", ""] {
+        for unbounded in ["apac", "global", "eu-west-99", ""] {
             assert_eq!(registry.zone_of_region(unbounded), None, "{unbounded}");
         }
     }
@@ -291,6 +292,8 @@ mod tests {
         query.server_address = Some("127.0.0.1:8080");
         assert_eq!(code_and_basis(&registry, &query), ("USA", Basis::ModelRegion));
         query.region_hint = Some("eu");
+        assert_eq!(code_and_basis(&registry, &query), ("EEE", Basis::ModelRegion));
+        query.region_hint = Some("global");
         assert_eq!(code_and_basis(&registry, &query), ("SWE", Basis::Provider));
         assert_eq!(code_and_basis(&registry, &PlaceQuery::default()), ("WOR", Basis::World));
     }

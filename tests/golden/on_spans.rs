@@ -25,7 +25,7 @@ fn span(row: &Row) -> Span {
     let latency_s: f64 = row["request_latency_s"].parse().unwrap();
     // No limit is a span without times.
     let (start, end) = match latency_s.is_finite() {
-        true => (START_NS, START_NS + std::time::Duration::from_secs_f64(latency_s).as_nanos() as u64),
+        true => (START_NS, START_NS + u64::try_from(std::time::Duration::from_secs_f64(latency_s).as_nanos()).unwrap()),
         false => (0, 0),
     };
     Span {

@@ -1,4 +1,5 @@
 //! The demo's backend: an OTLP receiver of its own on a free port, which keeps the bytes that it gets.
+//! Knows nothing of what is inside them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Sends captures as their instrumentations did: over gRPC, or over HTTP in protobuf or JSON, through real clients.
+//! Knows addresses and bodies; nothing of what the service makes of them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
