@@ -155,7 +155,8 @@ impl<'a> Parts<'a> {
             return Err("is empty; write the backend's address".to_owned());
         }
         if let Some(bad) = text.chars().find(|each| each.is_control() || each.is_whitespace()) {
-            return Err(format!("{text:?} has the character {bad:?} in it; remove it"));
+            // The text is not shown: there may be a password in it.
+            return Err(format!("the endpoint has {bad:?} in it; remove it"));
         }
         let (scheme, rest) = match text.split_once("://") {
             None => (None, text),

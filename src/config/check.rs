@@ -215,7 +215,8 @@ impl<'a> Check<'a> {
     /// Reports addresses that two listeners want, and exporters that would send to a listener of this process.
     fn listeners(&self) {
         let mut occupied = Occupied::default();
-        for (path, address) in self.config.listeners() {
+        // Where an address is wrong, the default stands in for it, and collides with nothing.
+        for (path, address) in self.config.listeners().into_iter().filter(|(path, _)| !self.problems.has(path)) {
             if let Some(other) = occupied.collides(&address) {
                 self.problems.error(&path, format!("`{address}` is taken by {other}; write another port"));
             }

@@ -78,6 +78,11 @@ impl<'a> Problems<'a> {
         self.errors.borrow().len() >= MAX_ERRORS
     }
 
+    /// Whether an error at exactly this path has been reported: what follows from it is not worth reporting.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.errors.borrow().iter().any(|error| error.path == path)
+    }
+
     /// Whether nothing is wrong so far.
     pub(super) fn is_empty(&self) -> bool {
         self.errors.borrow().is_empty()

@@ -60,7 +60,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         parse: impl FnOnce(&Field<'a>) -> Result<T, String>,
     ) -> Option<T> {
-        let field = self.field(key)?;
+        let field = self.field(key).filter(|field| !field.is_reported())?;
         match parse(&field) {
             Ok(value) => Some(value),
             Err(message) => {
@@ -103,7 +103,11 @@ impl<'a> Section<'a> {
             }
             let message = match advice.iter().find(|(key, _)| *key == entry.key) {
                 Some((_, advice)) => (*advice).to_owned(),
-                None => unknown("unknown key", &entry.key, &self.known),
+                None => match nearest(&entry.key, &self.known) {
+                    Some(near) => format!("unknown key; did you mean `{near}`?"),
+                    None if self.known.is_empty() => "unknown key; remove it".to_owned(),
+                    None => format!("unknown key; remove it, or write {}", choice(&self.known)),
+                },
             };
             let separator = if self.path.is_empty() { "" } else { "::" };
             self.problems.error(&format!("{}{separator}{}", self.path, entry.key), message);
@@ -120,6 +124,11 @@ impl<'a> Field<'a> {
     /// Reports what is wrong with the value.
     pub(super) fn error(&self, message: impl Into<String>) {
         self.problems.error(&self.path, message);
+    }
+
+    /// Whether the value is known to be wrong, such as by a reference in it that leads nowhere.
+    pub(super) fn is_reported(&self) -> bool {
+        self.problems.has(&self.path)
     }
 
     /// The value as a mapping, null as an empty one; anything else is reported.
@@ -160,7 +169,7 @@ impl<'a> Field<'a> {
         match (&self.node.source, &self.node.value) {
             (Some(source), _) => Ok(source),
             (None, Value::Scalar { text, .. }) => Ok(text),
-            (None, Value::Sequence(_) | Value::Mapping(_)) => Err(format!("expected text, found {}", self.found())),
+            (None, Value::Sequence(_) | Value::Mapping(_)) => Err(format!("write text, not {}", self.found())),
         }
     }
 
@@ -174,7 +183,7 @@ impl<'a> Field<'a> {
         match self.plain() {
             Some("true" | "True" | "TRUE") => Ok(true),
             Some("false" | "False" | "FALSE") => Ok(false),
-            _ => Err(format!("expected `true` or `false`, found {}", self.found())),
+            _ => Err(format!("write `true` or `false`, not {}", self.found())),
         }
     }
 
@@ -183,13 +192,13 @@ impl<'a> Field<'a> {
         let number = self.plain().and_then(decimal).filter(|number| (low..=high).contains(number));
         number
             .and_then(|number| T::try_from(number).ok())
-            .ok_or_else(|| format!("expected a whole number from {low} to {high}, found {}", self.found()))
+            .ok_or_else(|| format!("write a whole number from {low} to {high}, not {}", self.found()))
     }
 
     /// The value as a finite number.
     pub(super) fn number(&self) -> Result<f64, String> {
         let number = self.plain().and_then(|text| f64::from_str(text).ok()).filter(|number| number.is_finite());
-        number.ok_or_else(|| format!("expected a number, found {}", self.found()))
+        number.ok_or_else(|| format!("write a finite number, not {}", self.found()))
     }
 
     /// The value as one of `words`.
@@ -244,7 +253,6 @@ fn printable(each: char) -> impl Iterator<Item = char> {
 pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("{what}; did you mean `{near}`?"),
-        None if known.is_empty() => format!("{what}; remove it"),
         None => format!("{what}; write {}", choice(known)),
     }
 }

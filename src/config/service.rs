@@ -109,7 +109,7 @@ impl PipelineConfig {
 
 fn ids(list: &Field<'_>) -> Vec<ComponentId> {
     let (mut ids, mut seen) = (Vec::new(), BTreeSet::new());
-    for item in list.items() {
+    for item in list.items().filter(|item| !item.is_reported()) {
         match item.text().and_then(ComponentId::parse) {
             Ok(id) if !seen.insert(id.clone()) => item.error(format!("`{id}` is listed twice; list it once")),
             Ok(id) => ids.push(id),

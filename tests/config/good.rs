@@ -1,0 +1,182 @@
+//! A file a situation, and what it amounts to.
+
+use std::time::Duration;
+
+use gramtrace::config::{
+    BandConfig, ComponentId, Compression, Config, Detail, ExporterConfig, GramtraceConfig, LogEncoding, LogLevel,
+    OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId,
+};
+use gramtrace::otlp::Signal;
+
+use crate::{files, variables};
+
+/// What the files refer to.
+pub(crate) const SET: &[(&str, &str)] = &[
+    ("POD_IP", "10.1.2.3"),
+    ("TOKEN", "t0k3n"),
+    ("KEY_FILE", "/etc/gramtrace/key.pem"),
+    ("SIZE", "16"),
+    ("ALIAS", "false"),
+    ("BAND", "{very_low: 0.5, low: 0.6}"),
+    ("JSON", "{\"a\": 1}"),
+    ("DOLLAR", "$$ ${env:TOKEN}"),
+    ("EXPORTERS", "[debug, otlp_http]"),
+];
+
+pub(crate) fn good(name: &str) -> Config {
+    let path = files("tests/config/good", "yaml").into_iter().find(|path| path.file_stem().unwrap() == name).unwrap();
+    Config::load(&path, &variables(SET)).unwrap_or_else(|errors| panic!("{name}:\n{errors}"))
+}
+
+fn grpc(config: &Config, id: &ComponentId) -> OtlpGrpcExporterConfig {
+    match config.exporters.get(id) {
+        Some(ExporterConfig::OtlpGrpc(exporter)) => *exporter.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn http(config: &Config, id: &ComponentId) -> OtlpHttpExporterConfig {
+    match config.exporters.get(id) {
+        Some(ExporterConfig::OtlpHttp(exporter)) => *exporter.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The values of the headers, by name.
+fn headers(exporter: &OtlpHttpExporterConfig) -> Vec<(&str, &str)> {
+    exporter.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect()
+}
+
+#[test]
+fn every_good_file_loads() {
+    for path in files("tests/config/good", "yaml") {
+        good(path.file_stem().unwrap().to_str().unwrap());
+    }
+}
+
+#[test]
+fn variables_stand_inside_addresses_and_what_is_written_off_is_taken() {
+    let config = good("agent-on-kubernetes");
+    let listeners: Vec<String> = config.listeners().iter().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(listeners, ["10.1.2.3:4317", "10.1.2.3:4318", "0.0.0.0:13133", "localhost:8888"]);
+    let backend = grpc(&config, &ComponentId::of("otlp"));
+    assert_eq!(backend.url(), "http://collector.observability.svc:4317");
+    assert_eq!(backend.timeout, Duration::from_secs(5));
+    assert_eq!(backend.compression, Compression::Gzip);
+}
+
+#[test]
+fn without_a_processor_requests_are_forwarded_and_without_a_scheme_tls_is_spoken() {
+    let config = good("forwarding-only");
+    assert!(config.service.pipelines.values().all(|pipeline| pipeline.processors.is_empty()));
+    assert!(!config.service.pipelines.contains_key(&PipelineId::of(Signal::Logs)));
+    assert_eq!(grpc(&config, &ComponentId::of("otlp_grpc")).url(), "https://backend:4317");
+}
+
+#[test]
+fn components_of_one_kind_differ_by_their_names() {
+    let config = good("several-of-a-kind");
+    let long = &config.processors[&ComponentId::named("gramtrace", "long")];
+    let expected = GramtraceConfig {
+        detail: Detail::Full,
+        significant_digits: 17,
+        gen_ai_alias: false,
+        band: BandConfig { very_low_g: 0.001, high_g: 100.0, ..BandConfig::default() },
+        ..GramtraceConfig::default()
+    };
+    assert_eq!(*long, expected);
+    assert_eq!(config.processors[&ComponentId::named("gramtrace", "short")].prefix, "llm.footprint.");
+
+    let one = http(&config, &ComponentId::named("otlp_http", "one"));
+    assert_eq!(one.url(Signal::Traces).as_deref(), Some("https://one.example:443/otlp/v1/traces"));
+    assert_eq!(one.url(Signal::Logs), None);
+    assert_eq!((one.compression, one.compression_params.level), (Compression::Zstd, 22));
+    assert_eq!(one.timeout, Duration::from_secs(5400));
+    let two = http(&config, &ComponentId::named("otlphttp", "two"));
+    assert_eq!(two.url(Signal::Logs).as_deref(), Some("http://two.example:8080/otlp/v1/logs"));
+    assert_eq!(two.timeout, Duration::from_secs(30));
+
+    let blue = config.receivers[&ComponentId::named("otlp", "blue")].protocols.http.clone().unwrap();
+    assert_eq!(blue.url_path(Signal::Traces), "/in/traces");
+    assert_eq!(blue.url_path(Signal::Logs), "/v1/logs");
+    assert!(config.receivers[&ComponentId::named("otlp", "blue")].protocols.grpc.is_none());
+}
+
+#[test]
+fn header_values_stay_the_text_that_they_are_and_are_never_shown() {
+    let config = good("secrets");
+    let exporter = http(&config, &ComponentId::of("otlp_http"));
+    let expected =
+        [("authorization", "Bearer t0k3n"), ("x-dollar", "pa$$word $1"), ("x-number", "0123"), ("x-scope-orgid", "NO")];
+    assert_eq!(headers(&exporter), expected);
+    let shown = format!("{config:?}");
+    assert!(shown.contains("\"authorization\": [REDACTED]"), "{shown}");
+    assert!(!shown.contains("t0k3n"), "{shown}");
+}
+
+#[test]
+fn paths_and_names_of_tls_are_read_and_an_unset_variable_is_none_and_a_warning() {
+    let config = good("mutual-tls");
+    let tls = grpc(&config, &ComponentId::of("otlp_grpc")).tls;
+    assert_eq!(tls.cert_file.unwrap().to_str(), Some("/etc/gramtrace/$HOME.pem"));
+    assert_eq!(tls.key_file.unwrap().to_str(), Some("/etc/gramtrace/key.pem"));
+    assert_eq!(tls.server_name_override, None);
+    let warnings: Vec<_> = config.warnings.iter().map(|it| (it.line, it.path.as_str(), it.message.as_str())).collect();
+    let path = "exporters::otlp_grpc::tls::server_name_override";
+    assert_eq!(warnings, [(Some(10), path, "the environment variable `NOTHING` is not set; it counts as empty")]);
+}
+
+#[test]
+fn aliases_repeat_and_merge_keys_fill_in() {
+    let config = good("anchors");
+    let two = grpc(&config, &ComponentId::named("otlp_grpc", "two"));
+    assert_eq!(two.endpoint.to_string(), "two.example:4317");
+    assert_eq!((two.timeout, two.compression), (Duration::from_secs(7), Compression::Zstd));
+    let logs = &config.service.pipelines[&PipelineId::of(Signal::Logs)];
+    assert_eq!(logs.receivers, [ComponentId::of("otlp")]);
+    assert_eq!(logs.exporters, [ComponentId::named("otlp_grpc", "two")]);
+}
+
+#[test]
+fn what_is_off_does_not_listen() {
+    let config = good("quiet");
+    let listeners: Vec<String> = config.listeners().iter().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(listeners, ["localhost:0", "[::1]:0"]);
+    let protocols = &config.receivers[&ComponentId::of("otlp")].protocols;
+    assert_eq!(protocols.grpc.as_ref().unwrap().max_request_bytes(), 4 * 1024 * 1024);
+    assert_eq!(protocols.http.as_ref().unwrap().max_request_body_size, 100_000);
+    let logs = &config.service.telemetry.logs;
+    assert_eq!((logs.level, logs.encoding), (LogLevel::Warn, LogEncoding::Json));
+}
+
+#[test]
+fn a_whole_value_out_of_a_variable_has_the_type_that_its_text_has() {
+    let config = good("from-variables");
+    let grpc = config.receivers[&ComponentId::of("otlp")].protocols.grpc.clone().unwrap();
+    assert_eq!(grpc.max_recv_msg_size_mib, 16);
+    let gramtrace = &config.processors[&ComponentId::of("gramtrace")];
+    assert!(!gramtrace.gen_ai_alias);
+    assert_eq!((gramtrace.band.very_low_g, gramtrace.band.low_g, gramtrace.band.medium_g), (0.5, 0.6, 1.0));
+    assert_eq!(gramtrace.significant_digits, 6);
+    let traces = &config.service.pipelines[&PipelineId::of(Signal::Traces)];
+    assert_eq!(traces.exporters, [ComponentId::of("debug"), ComponentId::of("otlp_http")]);
+    let exporter = http(&config, &ComponentId::of("otlp_http"));
+    // What a variable holds is not looked into for references.
+    let expected = [("x-default", "a:-b"), ("x-dollar", "$$ ${env:TOKEN}"), ("x-empty", ""), ("x-json", "{\"a\": 1}")];
+    assert_eq!(headers(&exporter), expected);
+    assert_eq!(config.service.telemetry.metrics.listener(), None);
+}
+
+#[test]
+fn what_nothing_uses_is_a_warning_and_does_not_listen() {
+    let config = good("unused");
+    let warnings: Vec<_> = config.warnings.iter().map(|warning| (warning.line, warning.path.as_str())).collect();
+    let expected = [
+        (Some(3), "receivers::otlp/idle"),
+        (Some(5), "processors::gramtrace"),
+        (Some(8), "exporters::otlp_grpc"),
+        (Some(10), "extensions::health_check"),
+    ];
+    assert_eq!(warnings, expected);
+    assert_eq!(config.listeners().len(), 2, "gRPC and own metrics");
+}
