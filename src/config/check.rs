@@ -175,6 +175,14 @@ impl<'a> Check<'a> {
 
     fn references_to_extensions(&self) {
         self.references("service::extensions", &self.config.service.extensions, &self.extensions);
+        let listed = self.config.service.extensions.iter().enumerate();
+        let health: Vec<usize> = listed.filter(|(_, id)| id.kind() == "health_check").map(|(index, _)| index).collect();
+        if let [_, second, ..] = health.as_slice() {
+            self.problems.error(
+                &format!("service::extensions::{second}"),
+                "a second health check; write one: it answers for the whole process",
+            );
+        }
     }
 
     fn receivers_feed_one_pipeline(&self) {
