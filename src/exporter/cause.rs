@@ -35,10 +35,8 @@ pub(super) fn cure(error: &(dyn Error + 'static), transport: Transport) -> Optio
         if let Some(tls) = link.downcast_ref::<rustls::Error>() {
             return tls_cure(tls, transport);
         }
-        if let Some(io) = link.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::ConnectionRefused
-        {
-            return Some("nothing listens there: is the backend running, and is the port of `endpoint` right?");
+        if let Some(cure) = link.downcast_ref::<io::Error>().and_then(|io| io_cure(io.kind())) {
+            return Some(cure);
         }
         if let Some(hyper) = link.downcast_ref::<hyper::Error>()
             && hyper.is_parse()
@@ -86,6 +84,18 @@ fn said_by(link: &(dyn Error + 'static)) -> String {
         Some(status) if status.source().is_some() => String::new(),
         Some(status) => status.message().to_owned(),
         None => link.to_string(),
+    }
+}
+
+const fn io_cure(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::ConnectionRefused => {
+            Some("nothing listens there: is the backend running, and is the port of `endpoint` right?")
+        }
+        io::ErrorKind::TimedOut => {
+            Some("connecting took too long: is the host of `endpoint` right, and does a firewall let it through?")
+        }
+        _ => None,
     }
 }
 

@@ -30,7 +30,7 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connecting may take this part of `timeout`, so that its failure is told as what it is.
 pub(super) fn connect_timeout(timeout: Duration) -> Duration {
     const MOST: Duration = Duration::from_secs(10);
-    if timeout.is_zero() { MOST } else { (timeout * 4 / 5).min(MOST) }
+    if timeout.is_zero() { MOST } else { (timeout / 5 * 4).min(MOST) }
 }
 
 /// Connects to `http://` and `https://` URLs, over TLS with HTTP/2 or HTTP/1.1.
@@ -130,6 +130,6 @@ mod tests {
         assert_eq!(connect_timeout(Duration::from_secs(5)), Duration::from_secs(4));
         assert_eq!(connect_timeout(Duration::from_secs(30)), Duration::from_secs(10));
         assert_eq!(connect_timeout(Duration::ZERO), Duration::from_secs(10));
-        assert_eq!(connect_timeout(Duration::MAX / 8), Duration::from_secs(10));
+        assert_eq!(connect_timeout(Duration::MAX), Duration::from_secs(10));
     }
 }

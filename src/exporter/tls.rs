@@ -59,11 +59,18 @@ pub enum TlsError {
     Library(String),
 }
 
+/// Who this process is.
+struct Identity<'a> {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    key_file: &'a Path,
+}
+
 impl TlsSettings {
     /// The client's side of TLS, without ALPN.
     pub(super) fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let verifying = self.trusting()?;
-        let Some((chain, key, path)) = self.identity()? else {
+        let Some(Identity { chain, key, key_file }) = self.identity()? else {
             return Ok(verifying.with_no_client_auth());
         };
         verifying.with_client_auth_cert(chain, key).map_err(|error| {
@@ -71,7 +78,7 @@ impl TlsSettings {
                 rustls::Error::InconsistentKeys(_) => "is not the key of `tls.cert_file`".to_owned(),
                 other => other.to_string(),
             };
-            TlsError::File { key: "key_file", path: path.to_owned(), reason }
+            TlsError::File { key: "key_file", path: key_file.to_owned(), reason }
         })
     }
 
@@ -111,8 +118,7 @@ impl TlsSettings {
         Ok(builder.with_root_certificates(roots))
     }
 
-    #[allow(clippy::type_complexity)] // three parts that are used at once, two lines above
-    fn identity(&self) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &Path)>, TlsError> {
+    fn identity(&self) -> Result<Option<Identity<'_>>, TlsError> {
         let (cert_file, key_file) = match (&self.cert_file, &self.key_file) {
             (Some(cert_file), Some(key_file)) => (cert_file, key_file),
             (None, None) => return Ok(None),
@@ -121,7 +127,7 @@ impl TlsSettings {
         };
         let chain = certificates("cert_file", cert_file)?;
         let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| pem_error("key_file", key_file, error))?;
-        Ok(Some((chain, key, key_file)))
+        Ok(Some(Identity { chain, key, key_file }))
     }
 }
 

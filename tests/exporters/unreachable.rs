@@ -1,12 +1,14 @@
 //! Backends that cannot be reached: always a retry for the sender, and words that a person can act on.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use gramtrace::exporter::{GrpcExporter, HttpExporter, TlsSettings};
 use gramtrace::otlp::Signal;
 use gramtrace::rejection::Failure;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::support::collector::Collector;
@@ -63,6 +65,29 @@ async fn a_refused_connection_names_the_exporter_the_endpoint_and_the_cause() {
     let failure = over_http(http(&format!("http://{address}"))).await;
     assert_eq!(failure.code, Code::Unavailable);
     assert_eq!(failure.message, format!("exporter `otlp/backend`: cannot reach http://{address}/v1/traces: {causes}"));
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_pick_up_is_told_as_that() {
+    // A listener whose queue is full drops what comes next, as a firewall does.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(50), TcpStream::connect(address)).await {
+        queued.push(stream.unwrap());
+    }
+    let mut settings = grpc_settings(address);
+    settings.timeout = Duration::from_millis(400);
+    let failure = over_grpc(GrpcExporter::new(settings).unwrap()).await;
+    assert_eq!(failure.code, Code::Unavailable);
+    assert!(failure.message.contains("connecting took too long"), "{}", failure.message);
+    let mut settings = http_settings(&format!("http://{address}"));
+    settings.timeout = Duration::from_millis(400);
+    let failure = over_http(HttpExporter::new(settings).unwrap()).await;
+    assert_eq!(failure.code, Code::Unavailable);
+    assert!(failure.message.contains("connecting took too long"), "{}", failure.message);
 }
 
 #[tokio::test]
