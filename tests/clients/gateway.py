@@ -1,6 +1,6 @@
 """The gramtrace binary between clients and a sink: its configuration, its start, its end.
 
-Knows the configuration keys and the log line of a listener; nothing of what goes through.
+Knows the configuration keys and that each listener logs its `endpoint`; nothing of what goes through.
 """
 
 import os
@@ -24,8 +24,7 @@ receivers:
 processors:
   gramtrace: {{}}
 exporters:
-  otlp_grpc: {{endpoint: "127.0.0.1:{sink_grpc}", tls: {{insecure: true}}}}
-  otlp_http: {{endpoint: "http://127.0.0.1:{sink_http}"}}
+  {exporter}: {{endpoint: "http://127.0.0.1:{sink}"}}
 extensions:
   health_check: {{endpoint: "127.0.0.1:{health}"}}
 service:
@@ -47,7 +46,8 @@ class Gateway:
         self.ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
         self._log_path = folder / f"gramtrace-{exporter}.log"
         config = folder / f"{exporter}.yaml"
-        text = CONFIG.format(**self.ports, sink_grpc=sink.grpc_port, sink_http=sink.http_port, exporter=exporter)
+        port = sink.grpc_port if exporter == "otlp_grpc" else sink.http_port
+        text = CONFIG.format(**self.ports, sink=port, exporter=exporter)
         config.write_text(text, "utf-8")
         self._listening = threading.Event()
         self._process = subprocess.Popen(
@@ -92,13 +92,12 @@ class Gateway:
             self._reader.join()
 
     def _read_log(self):
-        waiting = {f":{port}" for port in self.ports.values()}
+        waiting = set(self.ports.values())
         with self._log_path.open("w", encoding="utf-8") as log:
             for line in self._process.stderr:
                 log.write(line)
                 log.flush()
-                if "listening" in line:
-                    waiting = {port for port in waiting if not re.search(rf"{port}\b", line)}
+                waiting = {port for port in waiting if not re.search(rf"endpoint=\S*:{port}\b", line)}
                 if not waiting:
                     self._listening.set()
         self._listening.set()
