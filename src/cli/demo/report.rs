@@ -9,9 +9,9 @@ use bytes::Bytes;
 use prost::DecodeError;
 
 use super::Service;
-use super::captures::CAPTURES;
+use super::captures::{CAPTURES, Transport};
 use crate::enrich::EnrichSettings;
-use crate::otlp::{Signal, count};
+use crate::otlp::{Signal, count, json};
 use crate::trace::{Receipt, Receipts, Row, Style, Totals, by_trace, line, receipts, table};
 
 /// What the backend received, read.
@@ -46,29 +46,19 @@ impl Report {
                 Signal::Metrics => report.metric_points += items(*signal, body),
                 Signal::Logs => report.log_records += items(*signal, body),
             }
-            let same = || CAPTURES.iter().any(|sent| sent.signal == *signal && sent.body == body);
-            // JSON arrives as protobuf, which is the same in other bytes.
-            report.untouched &= *signal != Signal::Logs || same();
+            report.untouched &= *signal == Signal::Traces || was_sent(*signal, body);
         }
         Ok(report)
     }
 
     pub(super) fn write(&self, out: &mut dyn Write, saved: Option<&Path>) -> io::Result<()> {
         let spans = self.receipts.len() as u64 + self.other_spans;
-        writeln!(
-            out,
-            "The backend received {} requests ({} bytes): {spans} spans, {} of them with a receipt, {} metric points{}.",
-            self.requests,
-            self.bytes,
-            self.receipts.len(),
-            self.metric_points,
-            match self.untouched {
-                true => format!(" and {} log records, byte for byte", self.log_records),
-                false => format!(" and {} log records", self.log_records),
-            }
-        )?;
+        writeln!(out, "arrived  {} requests, {} bytes", self.requests, self.bytes)?;
+        writeln!(out, "         {spans} spans, {} of them with a receipt", self.receipts.len())?;
+        let untouched = if self.untouched { ", byte for byte as they were sent" } else { "" };
+        writeln!(out, "         {} metric points and {} log records{untouched}", self.metric_points, self.log_records)?;
         if let Some(folder) = saved {
-            writeln!(out, "Their bytes are in {}.", folder.display())?;
+            writeln!(out, "         bytes saved in {}", folder.display())?;
         }
         writeln!(out, "\nA line a trace with model calls, from what the backend received:\n")?;
         out.write_all(table("instrumentation", &self.rows(), Style::Plain).as_bytes())?;
@@ -103,7 +93,7 @@ pub(super) fn introduction(out: &mut dyn Write, service: &Service, backend: Sock
     writeln!(out, "backend  {backend} (OTLP/gRPC), a receiver that keeps what it gets")?;
     let mut names: Vec<&str> = CAPTURES.iter().map(|capture| capture.instrumentation).collect();
     names.dedup();
-    writeln!(out, "sent     {} captured exports of {} instrumentations\n", CAPTURES.len(), names.len())
+    writeln!(out, "sent     {} captured exports of {} instrumentations", CAPTURES.len(), names.len())
 }
 
 /// How to send one's own.
@@ -137,6 +127,14 @@ pub(super) fn arrival(out: &mut dyn Write, signal: Signal, body: &Bytes) -> io::
         }
         _ => writeln!(out, "{}: {} {}", signal.name(), items(signal, body), signal.items().replace('_', " ")),
     }
+}
+
+/// Whether some capture is exactly this; JSON arrives as protobuf, which is the same in other bytes.
+fn was_sent(signal: Signal, body: &[u8]) -> bool {
+    CAPTURES.iter().filter(|capture| capture.signal == signal).any(|capture| match capture.transport {
+        Transport::HttpJson => json::decode(signal, capture.body).is_ok_and(|sent| sent == body),
+        Transport::Grpc | Transport::HttpProtobuf => capture.body == body,
+    })
 }
 
 fn read(body: &[u8]) -> Result<Receipts, DecodeError> {

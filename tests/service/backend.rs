@@ -1,0 +1,78 @@
+//! A backend of tonic's own generated server: it decodes what it gets, as any backend would, and keeps it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use tokio::net::TcpListener;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+/// What a backend got, in order.
+#[derive(Debug, Default)]
+pub struct Received {
+    pub traces: Mutex<Vec<ExportTraceServiceRequest>>,
+    pub metrics: Mutex<Vec<ExportMetricsServiceRequest>>,
+    pub logs: Mutex<Vec<ExportLogsServiceRequest>>,
+}
+
+#[derive(Debug, Clone)]
+struct Keeper(Arc<Received>);
+
+#[tonic::async_trait]
+impl TraceService for Keeper {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.traces.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Keeper {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.0.metrics.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Keeper {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.0.logs.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
+}
+
+/// Serves on `address` (port 0 picks one) until the runtime ends.
+pub async fn start(address: &str) -> (SocketAddr, Arc<Received>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let received = Arc::new(Received::default());
+    let keeper = Keeper(Arc::clone(&received));
+    let gzip = CompressionEncoding::Gzip;
+    let server = Server::builder()
+        .add_service(TraceServiceServer::new(keeper.clone()).accept_compressed(gzip))
+        .add_service(MetricsServiceServer::new(keeper.clone()).accept_compressed(gzip))
+        .add_service(LogsServiceServer::new(keeper).accept_compressed(gzip))
+        .serve_with_incoming(TcpIncoming::from(listener));
+    tokio::spawn(server);
+    (address, received)
+}

@@ -1,0 +1,24 @@
+//! The program as its users run it: the real binary, real sockets, real captured exports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so by panicking
+#![allow(unreachable_pub)] // modules of a test binary have no public
+
+mod backend;
+mod commands;
+mod demo;
+mod hop;
+mod process;
+
+use std::path::{Path, PathBuf};
+
+/// A captured body.
+fn capture(file: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(file)).unwrap()
+}
+
+/// A file of this test's own, in a folder that goes with it.
+fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}

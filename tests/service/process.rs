@@ -1,0 +1,81 @@
+//! The `gramtrace` binary as a child process: started, told to stop, and read.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_gramtrace");
+
+/// Runs a command to its end. The environment is empty: nothing of this machine's changes what it does.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).env_clear().stdin(Stdio::null()).output().unwrap()
+}
+
+/// A service that runs until it is dropped.
+pub struct Service {
+    child: Child,
+    /// Lines of standard error as they come.
+    log: mpsc::Receiver<String>,
+}
+
+impl Service {
+    pub fn start(config: &Path) -> Self {
+        let mut child = Command::new(BINARY)
+            .args(["run", "--config"])
+            .arg(config)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, log) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, log }
+    }
+
+    /// The address in the next log line that has `marker`.
+    pub fn address(&self, marker: &str) -> SocketAddr {
+        let line = self.line(marker);
+        let endpoint = line.split("endpoint=").nth(1).unwrap().split_whitespace().next().unwrap();
+        endpoint.parse().unwrap()
+    }
+
+    /// The next log line that has `marker`; fails when the process ends without one.
+    pub fn line(&self, marker: &str) -> String {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.log.recv() {
+            if line.contains(marker) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("no line with `{marker}` before the end: {seen:#?}");
+    }
+
+    /// Sends SIGTERM, waits for the end, and gives the exit code and what was on standard output. On a thread of its
+    /// own: clients in this process must be able to answer the service's goodbye.
+    pub async fn terminate(self) -> (Option<i32>, String) {
+        tokio::task::spawn_blocking(|| self.wait_for_end()).await.unwrap()
+    }
+
+    fn wait_for_end(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let mut output = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        (self.child.wait().unwrap().code(), output)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
