@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)] // modules of a test binary have no public
 
 mod counting;
+mod detail;
 #[path = "../support/rewritten.rs"]
 mod rewritten;
 
