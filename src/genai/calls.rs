@@ -5,16 +5,13 @@
 //! are one call seen by two instrumentations.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How many later-starting reports a report is compared with in search of its twin. Twins start within the same call,
 /// so the bound matters to hostile input only: it keeps the search linear.
 const TWIN_WINDOW: usize = 64;
 /// How many reports twins may join into one call: more instrumentations than anybody runs.
 const MAX_TWINS: usize = 16;
-/// How far up a trace an agent is looked for: deeper traces do not occur, cycles do.
-const MAX_DEPTH: usize = 512;
-
 /// A span that reports a call with its usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report<'a> {
@@ -196,10 +193,14 @@ pub fn remote_agents_with_children<'a>(
 ) -> Vec<bool> {
     let index_of: HashMap<_, _> = agents.iter().enumerate().map(|(index, agent)| (*agent, index)).collect();
     let mut has_children = vec![false; agents.len()];
+    // Above a span that was reached before everything is marked already: deep traces and cycles cost one step a span.
+    let mut reached = HashSet::new();
     for &(trace_id, span_id) in calls {
         let mut at = span_id;
-        for _ in 0..MAX_DEPTH {
-            let Some(&parent) = parents.get(&(trace_id, at)) else { break };
+        while let Some(&parent) = parents.get(&(trace_id, at)) {
+            if !reached.insert((trace_id, parent)) {
+                break;
+            }
             if let Some(&agent) = index_of.get(&(trace_id, parent)) {
                 has_children[agent] = true;
             }
