@@ -128,6 +128,12 @@ impl App {
         self.admin.health_address()
     }
 
+    /// Where the lookup API listens.
+    #[must_use]
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        self.admin.api_address()
+    }
+
     /// Where the metrics page listens.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
@@ -186,10 +192,14 @@ fn build_pipelines<'a>(
     for status in Status::ALL {
         surroundings.metrics.spans(status.name(), 0);
     }
+    // Pipelines that name the same processor share it, and so count a call once between them.
+    let enrichers: BTreeMap<_, _> = config
+        .processors
+        .iter()
+        .map(|(id, gramtrace)| (id, Arc::new(Enricher::new(Arc::clone(&registry), &settings::enrich(id, gramtrace)))))
+        .collect();
     let build = |pipeline: &PipelineConfig| {
-        let gramtrace = pipeline.processors.iter().find_map(|id| config.processors.get(id));
-        let enricher =
-            gramtrace.map(|gramtrace| Arc::new(Enricher::new(Arc::clone(&registry), &settings::enrich(gramtrace))));
+        let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters = pipeline.exporters.iter().filter_map(|id| exporters.get(id).map(Arc::clone)).collect();
         Arc::new(Pipeline::new(enricher, exporters, surroundings.metrics.clone()))
     };

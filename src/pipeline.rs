@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::enrich::{Enricher, Tally};
+use crate::enrich::{Enriched, Enricher};
 use crate::exporter::{Exporter, Outcome, partial_success};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
@@ -68,8 +68,8 @@ impl Pipeline {
         let inside = origin.receive(signal, prepared.items);
         let response = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
         inside.acknowledged(0);
-        if let Some(tally) = &prepared.tally {
-            tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
+        if let (Some(enriched), Some(enricher)) = (prepared.enriched, &self.enricher) {
+            self.book(enriched, enricher);
         }
         Ok(response)
     }
@@ -78,10 +78,25 @@ impl Pipeline {
         let malformed = |error| Rejection::Malformed(format!("{} request: {error}", signal.name()));
         match &self.enricher {
             Some(enricher) if signal == Signal::Traces => {
-                let (body, tally) = enricher.enrich(&body).map_err(malformed)?;
-                Ok(Prepared { body, items: tally.spans, tally: Some(tally) })
+                let enriched = enricher.enrich(&body, Instant::now()).map_err(malformed)?;
+                Ok(Prepared { body: enriched.bytes.clone(), items: enriched.tally.spans, enriched: Some(enriched) })
             }
-            _ => Ok(Prepared { items: count(signal, &body).map_err(malformed)?, body, tally: None }),
+            _ => Ok(Prepared { items: count(signal, &body).map_err(malformed)?, body, enriched: None }),
+        }
+    }
+
+    /// Books what a request held, once it is acknowledged.
+    fn book(&self, enriched: Enriched, enricher: &Enricher) {
+        enriched.claim.acknowledge();
+        let (remembered, evicted) = enricher.remembered();
+        self.metrics.memory(enricher.name(), remembered, evicted);
+        let tally = &enriched.tally;
+        tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
+        tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
+        tally.calls().for_each(|(status, calls)| self.metrics.calls(status, calls));
+        tally.tokens().for_each(|(class, tokens)| self.metrics.tokens(class, tokens));
+        for (name, provider) in &enriched.unknown_models {
+            self.metrics.unknown_model(name, provider.as_deref());
         }
     }
 
@@ -102,7 +117,8 @@ impl Pipeline {
 struct Prepared {
     body: Bytes,
     items: u64,
-    tally: Option<Tally>,
+    /// Dropped with the request unless the backend acknowledges it.
+    enriched: Option<Enriched>,
 }
 
 impl Destination {

@@ -1,6 +1,7 @@
-//! The pages for those who run the service: health and own metrics, each on a listener of its own, so that
+//! The pages for those who run the service: health, own metrics and the lookup API, each on a listener of its own, so that
 //! neither is open where only the other is meant to be. Knows sockets and HTTP; nothing of OTLP or pipelines.
 
+mod api;
 mod health;
 mod metrics;
 mod server;

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::api;
 use super::health::{self, Readiness};
 use super::metrics;
 use crate::telemetry::Metrics;
@@ -25,13 +26,15 @@ pub struct AdminSettings {
     pub health: Option<String>,
     /// The metrics page.
     pub metrics: Option<String>,
+    /// The lookup API.
+    pub api: Option<String>,
 }
 
 /// A page could not listen where it was told to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{page}: cannot listen on {endpoint}: {}", explain(*.kind))]
 pub struct AdminError {
-    /// `health_check` or `metrics`.
+    /// `health_check`, `metrics` or `gramtrace_api`.
     pub page: &'static str,
     /// The endpoint as it was written.
     pub endpoint: String,
@@ -44,6 +47,7 @@ pub struct AdminError {
 pub struct Admin {
     health: Option<Page>,
     metrics: Option<Page>,
+    api: Option<Page>,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,7 @@ impl Admin {
     pub async fn bind(settings: &AdminSettings, readiness: Readiness, metrics: Metrics) -> Result<Self, AdminError> {
         Ok(Self {
             health: Page::bind("health_check", settings.health.as_deref(), health::routes(readiness)).await?,
+            api: Page::bind("gramtrace_api", settings.api.as_deref(), api::routes(metrics.clone())).await?,
             metrics: Page::bind("metrics", settings.metrics.as_deref(), metrics::routes(metrics)).await?,
         })
     }
@@ -69,6 +74,12 @@ impl Admin {
     #[must_use]
     pub fn health_address(&self) -> Option<SocketAddr> {
         self.health.as_ref().map(|page| page.address)
+    }
+
+    /// Where the lookup API listens.
+    #[must_use]
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|page| page.address)
     }
 
     /// Where the metrics page listens.
@@ -87,7 +98,7 @@ impl Admin {
             sleep(GRACE).await;
         };
         tokio::select! {
-            ((), ()) = async { tokio::join!(serve(self.health, stopped.clone()), serve(self.metrics, stopped)) } => {}
+            () = serve_all([self.health, self.metrics, self.api], stopped) => {}
             () = ending => tracing::debug!("an admin page was still being read at the end"),
         }
     }
@@ -101,6 +112,10 @@ impl Page {
         let address = listener.local_addr().map_err(failed)?;
         Ok(Some(Self { listener, address, routes }))
     }
+}
+
+async fn serve_all([health, metrics, api]: [Option<Page>; 3], stopped: watch::Receiver<()>) {
+    tokio::join!(serve(health, stopped.clone()), serve(metrics, stopped.clone()), serve(api, stopped));
 }
 
 async fn serve(page: Option<Page>, mut stopped: watch::Receiver<()>) {

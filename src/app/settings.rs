@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Service;
 use crate::admin::AdminSettings;
 use crate::config::{
-    self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, GramtraceConfig, GrpcServerConfig,
-    HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Secret,
+    self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
+    GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, Secret,
 };
 use crate::enrich::{Detail, EnrichSettings};
 use crate::estimate::Method;
@@ -15,6 +15,7 @@ use crate::exporter::{
     DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Keepalive, Problem,
     TlsSettings, Verbosity, http_endpoint,
 };
+use crate::genai::{Extensions, Meaning, MemorySettings};
 use crate::otlp::Signal;
 use crate::receiver::{BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol};
 use crate::wire::Encoding;
@@ -41,15 +42,18 @@ pub(super) fn http(config: &HttpServerConfig) -> HttpSettings {
 }
 
 pub(super) fn admin(config: &Config) -> AdminSettings {
-    let health = config.service.extensions.iter().find_map(|id| config.extensions.get(id));
+    let used = || config.service.extensions.iter().filter_map(|id| config.extensions.get(id));
+    let endpoint = |is: fn(&ExtensionConfig) -> bool| used().find(|it| is(it)).map(|it| it.endpoint().to_string());
     AdminSettings {
-        health: health.map(|health| health.endpoint.to_string()),
+        health: endpoint(|extension| matches!(extension, ExtensionConfig::HealthCheck(_))),
+        api: endpoint(|extension| matches!(extension, ExtensionConfig::Api(_))),
         metrics: config.service.telemetry.metrics.listener().map(|address| address.to_string()),
     }
 }
 
-pub(super) fn enrich(config: &GramtraceConfig) -> EnrichSettings {
+pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettings {
     EnrichSettings {
+        name: id.to_string(),
         prefix: config.prefix.clone(),
         detail: match config.detail {
             config::Detail::Headline => Detail::Headline,
@@ -62,6 +66,31 @@ pub(super) fn enrich(config: &GramtraceConfig) -> EnrichSettings {
         gen_ai_alias: config.gen_ai_alias,
         significant_digits: config.significant_digits,
         band_bounds_g: [config.band.very_low_g, config.band.low_g, config.band.medium_g, config.band.high_g],
+        extensions: extensions(&config.reading),
+        memory: MemorySettings {
+            max_bytes: usize::try_from(config.memory.max_size_mib).unwrap_or(usize::MAX).saturating_mul(1 << 20),
+            ttl: config.memory.ttl,
+        },
+    }
+}
+
+fn extensions(config: &ReadingConfig) -> Extensions {
+    let keys = [
+        (Meaning::Input, &config.input_tokens),
+        (Meaning::Output, &config.output_tokens),
+        (Meaning::CacheRead, &config.cache_read_tokens),
+        (Meaning::CacheWrite, &config.cache_write_tokens),
+        (Meaning::Reasoning, &config.reasoning_tokens),
+        (Meaning::Total, &config.total_tokens),
+        (Meaning::Model, &config.models),
+        (Meaning::Provider, &config.providers),
+        (Meaning::ResponseId, &config.response_ids),
+    ];
+    Extensions {
+        keys: keys.map(|(meaning, names)| (meaning, names.clone())).into(),
+        inference_operations: config.inference_operations.clone(),
+        aggregate_operations: config.aggregate_operations.clone(),
+        input_excludes_cache_scopes: config.input_excludes_cache_scopes.clone(),
     }
 }
 

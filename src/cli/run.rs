@@ -63,6 +63,9 @@ fn log_addresses(app: &App) {
     if let Some(endpoint) = app.health_address() {
         tracing::info!(%endpoint, "health page");
     }
+    if let Some(endpoint) = app.api_address() {
+        tracing::info!(%endpoint, path = "/api/v1", "lookup API");
+    }
     if let Some(endpoint) = app.metrics_address() {
         tracing::info!(%endpoint, path = "/metrics", "metrics page");
     }

@@ -77,9 +77,8 @@ const EXPORTERS: Block = Block {
 
 const EXTENSIONS: Block = Block {
     noun: "extension",
-    known: &["health_check"],
+    known: &["gramtrace_api", "health_check"],
     advice: &[
-        ("gramtrace_api", "the lookup API is not available in this version; remove it"),
         ("bearertokenauth", "remove it, and write `headers: {authorization: ...}` in the exporter"),
         ("basicauth", "remove it, and write `headers: {authorization: ...}` in the exporter"),
         ("headers_setter", "remove it, and write `headers` in the exporter"),

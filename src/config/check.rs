@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
             key: "extensions",
             noun: "extension",
             advice: advice::extension,
-            known: &["health_check"],
+            known: &["gramtrace_api", "health_check"],
             defined: config.extensions.keys().collect(),
         };
         Self { config, root, problems, receivers, processors, exporters, extensions }
@@ -175,13 +175,14 @@ impl<'a> Check<'a> {
 
     fn references_to_extensions(&self) {
         self.references("service::extensions", &self.config.service.extensions, &self.extensions);
-        let listed = self.config.service.extensions.iter().enumerate();
-        let health: Vec<usize> = listed.filter(|(_, id)| id.kind() == "health_check").map(|(index, _)| index).collect();
-        if let [_, second, ..] = health.as_slice() {
-            self.problems.error(
-                &format!("service::extensions::{second}"),
-                "a second health check; write one: it answers for the whole process",
-            );
+        for (kind, noun) in [("health_check", "health check"), ("gramtrace_api", "lookup API")] {
+            let listed = self.config.service.extensions.iter().enumerate();
+            if let Some((second, _)) = listed.filter(|(_, id)| id.kind() == kind).nth(1) {
+                self.problems.error(
+                    &format!("service::extensions::{second}"),
+                    format!("a second {noun}; write one: it answers for the whole process"),
+                );
+            }
         }
     }
 
@@ -287,8 +288,8 @@ impl Config {
             }
         }
         for id in &self.service.extensions {
-            if let Some(health) = self.extensions.get(id) {
-                listeners.push((format!("extensions::{id}::endpoint"), health.endpoint.clone()));
+            if let Some(extension) = self.extensions.get(id) {
+                listeners.push((format!("extensions::{id}::endpoint"), extension.endpoint().clone()));
             }
         }
         if let Some(address) = self.service.telemetry.metrics.listener() {

@@ -15,7 +15,7 @@ use super::processor::GramtraceConfig;
 use super::receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 use super::secret::Secret;
 use super::section::{choice, decimal};
-use super::service::{HealthCheckConfig, PipelineConfig};
+use super::service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig};
 use super::{Config, ConfigErrors, Environment, check};
 use crate::otlp::Signal;
 
@@ -44,14 +44,18 @@ impl Config {
     pub fn default_run(environment: Environment<'_>) -> Result<Self, ConfigErrors> {
         let problems = Problems::default();
         let mut config = Self::empty();
-        let (otlp, gramtrace, health) =
-            (ComponentId::of("otlp"), ComponentId::of("gramtrace"), ComponentId::of("health_check"));
+        let (otlp, gramtrace) = (ComponentId::of("otlp"), ComponentId::of("gramtrace"));
         let protocols =
             ProtocolsConfig { grpc: Some(GrpcServerConfig::default()), http: Some(HttpServerConfig::default()) };
         config.receivers.insert(otlp.clone(), OtlpReceiverConfig { protocols });
         config.processors.insert(gramtrace.clone(), GramtraceConfig::default());
-        config.extensions.insert(health.clone(), HealthCheckConfig::default());
-        config.service.extensions.push(health);
+        for (kind, extension) in [
+            ("health_check", ExtensionConfig::HealthCheck(HealthCheckConfig::default())),
+            ("gramtrace_api", ExtensionConfig::Api(ApiConfig::default())),
+        ] {
+            config.extensions.insert(ComponentId::of(kind), extension);
+            config.service.extensions.push(ComponentId::of(kind));
+        }
         for signal in Signal::ALL {
             let processors = if signal == Signal::Traces { vec![gramtrace.clone()] } else { Vec::new() };
             let pipeline = PipelineConfig { receivers: vec![otlp.clone()], processors, exporters: Vec::new() };

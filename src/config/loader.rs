@@ -11,7 +11,7 @@ use super::problems::Problems;
 use super::processor::GramtraceConfig;
 use super::receiver::OtlpReceiverConfig;
 use super::section::{Advice, Field, Section};
-use super::service::{HealthCheckConfig, ServiceConfig};
+use super::service::{ApiConfig, ExtensionConfig, HealthCheckConfig, ServiceConfig};
 use super::{Config, ConfigErrors, Environment, advice, check, environment, expand};
 
 /// Larger than any configuration.
@@ -105,7 +105,8 @@ impl Config {
             other => refused(field, advice::exporter(other)),
         });
         config.extensions = components(&mut section, "extensions", |id, field| match id.kind() {
-            "health_check" => HealthCheckConfig::read(field),
+            "gramtrace_api" => ApiConfig::read(field).map(ExtensionConfig::Api),
+            "health_check" => HealthCheckConfig::read(field).map(ExtensionConfig::HealthCheck),
             other => refused(field, advice::extension(other)),
         });
         if let Some(service) = section.section("service") {

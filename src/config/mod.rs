@@ -16,6 +16,7 @@ mod loader;
 mod print;
 mod problems;
 mod processor;
+mod reading;
 mod receiver;
 mod secret;
 mod section;
@@ -35,9 +36,10 @@ pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
 pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
+pub use reading::{MemoryConfig, ReadingConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
-pub use service::{HealthCheckConfig, PipelineConfig, ServiceConfig};
+pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ServiceConfig};
 pub use telemetry::{
     LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig, MetricsTelemetryConfig,
     PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,
@@ -57,7 +59,7 @@ pub struct Config {
     /// Where requests go.
     pub exporters: BTreeMap<ComponentId, ExporterConfig>,
     /// What runs beside.
-    pub extensions: BTreeMap<ComponentId, HealthCheckConfig>,
+    pub extensions: BTreeMap<ComponentId, ExtensionConfig>,
     /// What of it is used, and how.
     pub service: ServiceConfig,
     /// What is odd but no error, such as a component that no pipeline uses; to be logged at start.

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::reading::{MemoryConfig, ReadingConfig};
 use super::section::{Advice, Field, Section, shortened};
 
 /// `processors.gramtrace[/name]`. Its absence in a pipeline means forwarding only.
@@ -22,6 +23,10 @@ pub struct GramtraceConfig {
     pub significant_digits: u8,
     /// The bounds of `band`.
     pub band: BandConfig,
+    /// Names that are read beside the built-in ones.
+    pub reading: ReadingConfig,
+    /// How long calls are remembered, so that each counts once.
+    pub memory: MemoryConfig,
 }
 
 impl Default for GramtraceConfig {
@@ -34,6 +39,8 @@ impl Default for GramtraceConfig {
             gen_ai_alias: true,
             significant_digits: 6,
             band: BandConfig::default(),
+            reading: ReadingConfig::default(),
+            memory: MemoryConfig::default(),
         }
     }
 }
@@ -110,8 +117,6 @@ const LATER: Advice = &[
     ("registry", "files of factors are not available in this version; remove it: the built-in ones are used"),
     ("sites", "sites are not available in this version; remove it"),
     ("deployments", "deployments are not available in this version; remove it"),
-    ("reading", "how spans are read is not configurable in this version; remove it"),
-    ("memory", "the memory of calls is not configurable in this version; remove it"),
     ("trace", "totals of traces are not available in this version; remove it"),
     ("labels", "labels are not configurable in this version; remove it"),
     ("budgets", "budgets are not available in this version; remove it"),
@@ -136,6 +141,12 @@ impl GramtraceConfig {
         section.read("significant_digits", &mut config.significant_digits, |field| field.whole(1, 17));
         if let Some(band) = section.section("band") {
             config.band = BandConfig::read(band);
+        }
+        if let Some(reading) = section.section("reading") {
+            config.reading = ReadingConfig::read(reading);
+        }
+        if let Some(memory) = section.section("memory") {
+            config.memory = MemoryConfig::read(memory);
         }
         section.finish(LATER);
         Some(config)

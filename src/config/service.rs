@@ -10,6 +10,50 @@ use super::component::{ComponentId, PipelineId};
 use super::section::{Field, Section};
 use super::telemetry::TelemetryConfig;
 
+/// One entry of `extensions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ExtensionConfig {
+    /// Whether requests are taken.
+    HealthCheck(HealthCheckConfig),
+    /// What can be asked about calls.
+    Api(ApiConfig),
+}
+
+impl ExtensionConfig {
+    /// Where it listens.
+    #[must_use]
+    pub const fn endpoint(&self) -> &ListenAddress {
+        match self {
+            Self::HealthCheck(HealthCheckConfig { endpoint }) | Self::Api(ApiConfig { endpoint }) => endpoint,
+        }
+    }
+}
+
+/// `extensions.gramtrace_api[/name]`; on when listed in `service.extensions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiConfig {
+    /// Where to listen; `localhost:13134`.
+    pub endpoint: ListenAddress,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { endpoint: ListenAddress::localhost(13134) }
+    }
+}
+
+impl ApiConfig {
+    /// Reads `extensions.gramtrace_api[/name]`; `None` where it is no mapping, which has been reported.
+    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
+        let mut section = field.section()?;
+        let mut config = Self::default();
+        section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
+        section.finish(&[]);
+        Some(config)
+    }
+}
+
 /// `extensions.health_check[/name]`; on when listed in `service.extensions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthCheckConfig {

@@ -4,7 +4,7 @@
 use super::{Enricher, Tally};
 use crate::estimate::{Estimate, ModelCall};
 use crate::factors::{Match, ModelId, Place, PlaceQuery};
-use crate::genai::{Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan};
+use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, adjusted_count, inclusive, scan};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
 
@@ -25,8 +25,11 @@ pub(crate) struct PlannedSpan<'a> {
     pub(super) role: Role,
     /// Whether the span itself has `gen_ai.*` keys.
     pub(super) has_gen_ai_key: bool,
+    pub(super) dialect: Dialect,
     /// What the span is given; [`Plan::settle`] has the last word.
     pub(super) status: Status,
+    /// Whether the very same span was acknowledged before: it is given the same again and booked no more.
+    pub(super) is_repeat: bool,
     /// The call that the span reports, where it carries usage.
     pub(super) call: Option<Call<'a>>,
 }
@@ -37,6 +40,9 @@ pub(crate) struct Call<'a> {
     pub(super) scope: &'a str,
     pub(super) response_id: Option<&'a str>,
     pub(super) usage: TokenUsage,
+    /// The model's name that is told where the registry knows none.
+    pub(super) name: Option<&'a str>,
+    pub(super) provider: Option<&'a str>,
     pub(super) priced: Option<Priced>,
 }
 
@@ -55,20 +61,22 @@ impl<'a> Plan<'a> {
         &self.spans
     }
 
-    /// What was found, by status.
+    /// What was found, for the books. Spans that were booked before are not in it.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally { spans: self.total, enriched_before: self.enriched_before, ..Tally::default() };
-        for span in &self.spans {
-            if let Some(count) = Status::ALL
-                .iter()
-                .position(|status| *status == span.status)
-                .and_then(|index| tally.by_status.get_mut(index))
-            {
-                *count += 1;
-            }
+        let mut tally = Tally::new(self.total, self.enriched_before);
+        for span in self.spans.iter().filter(|span| !span.is_repeat) {
+            let weight = adjusted_count(span.fields.trace_state);
+            let usage = span.call.as_ref().map(|call| &call.usage).filter(|_| span.status.counts());
+            tally.add(span.status, span.dialect, weight, usage);
         }
         tally
+    }
+
+    /// The models that the registry does not know: name and provider as the spans have them, a call each.
+    pub fn unknown_models(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        let unknown = self.spans.iter().filter(|span| span.status == Status::UnknownModel && !span.is_repeat);
+        unknown.filter_map(|span| span.call.as_ref()).filter_map(|call| Some((call.name?, call.provider)))
     }
 }
 
@@ -86,14 +94,16 @@ impl Enricher {
             if hits.has(Meaning::Enriched) {
                 plan.enriched_before += 1;
             } else if hits.marked()
-                && let Some(role) = Role::of(request, &hits, &fields)
+                && let Some(role) = Role::of(request, &hits, &fields, &self.extensions)
             {
                 let mut span = PlannedSpan {
                     at,
                     fields,
                     role,
                     has_gen_ai_key: hits.has_gen_ai_key(),
+                    dialect: Dialect::of(&hits),
                     status: Status::Aggregate,
+                    is_repeat: false,
                     call: None,
                 };
                 if role != Role::Aggregate {
@@ -118,7 +128,7 @@ impl Enricher {
             return Ok(());
         }
         let scope = scope_name(request, &span.at)?;
-        let usage = inclusive(&raw, scope);
+        let usage = inclusive(&raw, scope, &self.extensions.input_excludes_cache_scopes);
         let names = hits.strings(request, Meaning::Model);
         let priced = self.price(&Named { request, hits, names: &names }, usage, span.fields.duration_s());
         span.status = match (&priced, names.is_empty()) {
@@ -126,7 +136,14 @@ impl Enricher {
             (None, false) => Status::UnknownModel,
             (None, true) => Status::NoModel,
         };
-        span.call = Some(Call { scope, response_id: hits.string(request, Meaning::ResponseId), usage, priced });
+        span.call = Some(Call {
+            scope,
+            response_id: hits.string(request, Meaning::ResponseId),
+            usage,
+            name: names.first().copied(),
+            provider: hits.string(request, Meaning::Provider),
+            priced,
+        });
         Ok(())
     }
 

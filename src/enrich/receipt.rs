@@ -145,12 +145,19 @@ impl ReceiptWriter {
         constants: &mut Constants,
     ) {
         append_string(out, &self.keys.status, span.status.name());
-        let Some(call) = span.call.as_ref().filter(|_| span.status.counts()) else { return };
-        if let Some(priced) = call.priced.as_ref().filter(|_| span.status == Status::Ok) {
+        let Some(call) = &span.call else { return };
+        // Of a call whose first report had no value, a later one brings the value and not the tokens.
+        let (has_value, has_tokens) = match span.status {
+            Status::Ok => (true, true),
+            Status::UnknownModel | Status::NoModel => (false, true),
+            Status::Repriced => (true, false),
+            Status::NoTokens | Status::Error | Status::Aggregate | Status::Duplicate => (false, false),
+        };
+        if let Some(priced) = call.priced.as_ref().filter(|_| has_value) {
             self.write_values(out, priced, span.has_gen_ai_key);
             constants.append(out, priced, |out| self.write_constants(out, priced, registry));
         }
-        if self.settings.detail >= Detail::Standard {
+        if has_tokens && self.settings.detail >= Detail::Standard {
             self.write_tokens(out, call);
         }
     }

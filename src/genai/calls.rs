@@ -7,11 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use smallvec::SmallVec;
+
 /// How many later-starting reports a report is compared with in search of its twin. Twins start within the same call,
 /// so the bound matters to hostile input only: it keeps the search linear.
 const TWIN_WINDOW: usize = 64;
 /// How many reports twins may join into one call: more instrumentations than anybody runs.
 const MAX_TWINS: usize = 16;
+
 /// A span that reports a call with its usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report<'a> {
@@ -63,28 +66,29 @@ impl Report<'_> {
 }
 
 /// Whether a trace id is one: 16 bytes, not all zero.
-fn is_valid_trace_id(id: &[u8]) -> bool {
+pub(super) fn is_valid_trace_id(id: &[u8]) -> bool {
     id.len() == 16 && id.iter().any(|&byte| byte != 0)
 }
 
-/// For each report whether it counts. Exactly one report of each call does.
+/// The calls that `reports` are of, each as indices into them: first the report that counts, then the others. Neither
+/// the calls nor the reports of one come in an order that depends on that of `reports`.
 #[must_use]
-pub fn counted(reports: &[Report<'_>]) -> Vec<bool> {
-    if reports.len() < 2 {
-        return vec![true; reports.len()];
+pub fn calls_of(reports: &[Report<'_>]) -> Vec<SmallVec<[usize; 2]>> {
+    let mut joined = Calls::new(reports.len());
+    if reports.len() > 1 {
+        join_by_response_id(reports, &mut joined);
+        join_twins(reports, &mut joined);
     }
-    let mut calls = Calls::new(reports.len());
-    join_by_response_id(reports, &mut calls);
-    join_twins(reports, &mut calls);
-
-    let mut best: HashMap<usize, usize> = HashMap::with_capacity(reports.len());
-    for (index, report) in reports.iter().enumerate() {
-        let winner = best.entry(calls.call_of(index)).or_insert(index);
-        if report.preference() < reports[*winner].preference() {
-            *winner = index;
-        }
+    let mut calls: HashMap<usize, SmallVec<[usize; 2]>> = HashMap::with_capacity(reports.len());
+    for index in 0..reports.len() {
+        calls.entry(joined.call_of(index)).or_default().push(index);
     }
-    (0..reports.len()).map(|index| best.get(&calls.call_of(index)) == Some(&index)).collect()
+    let mut calls: Vec<_> = calls.into_values().collect();
+    for call in &mut calls {
+        call.sort_unstable_by(|&a, &b| reports[a].preference().cmp(&reports[b].preference()));
+    }
+    calls.sort_unstable_by_key(|call| call.first().map(|&index| (reports[index].trace_id, key(&reports[index]))));
+    calls
 }
 
 fn join_by_response_id(reports: &[Report<'_>], calls: &mut Calls) {
@@ -183,31 +187,28 @@ impl Calls {
     }
 }
 
-/// Of the remote agents `agents`, those below which some of `calls` is: they repeat it. Each is given as trace id and
-/// span id; `parents` gives the parent's span id of every span in the request.
+/// Of the remote agents `agents`, those that are one of `starts` or above one: they repeat a call. Each is given as trace
+/// id and span id; `parents` gives the parent's span id of every span in the request.
 #[must_use]
-pub fn remote_agents_with_children<'a>(
+pub fn remote_agents_above<'a>(
     agents: &[(&'a [u8], &'a [u8])],
-    calls: &[(&'a [u8], &'a [u8])],
+    starts: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
     parents: &HashMap<(&'a [u8], &'a [u8]), &'a [u8]>,
 ) -> Vec<bool> {
     let index_of: HashMap<_, _> = agents.iter().enumerate().map(|(index, agent)| (*agent, index)).collect();
-    let mut has_children = vec![false; agents.len()];
+    let mut above = vec![false; agents.len()];
     // Above a span that was reached before everything is marked already: deep traces and cycles cost one step a span.
     let mut reached = HashSet::new();
-    for &(trace_id, span_id) in calls {
-        let mut at = span_id;
-        while let Some(&parent) = parents.get(&(trace_id, at)) {
-            if !reached.insert((trace_id, parent)) {
-                break;
+    for (trace_id, start) in starts {
+        let mut at = Some(start);
+        while let Some(span_id) = at.filter(|span_id| reached.insert((trace_id, *span_id))) {
+            if let Some(&agent) = index_of.get(&(trace_id, span_id)) {
+                above[agent] = true;
             }
-            if let Some(&agent) = index_of.get(&(trace_id, parent)) {
-                has_children[agent] = true;
-            }
-            at = parent;
+            at = parents.get(&(trace_id, span_id)).copied();
         }
     }
-    has_children
+    above
 }
 
 #[cfg(test)]
@@ -215,6 +216,12 @@ mod tests {
     use super::*;
 
     const TRACE: &[u8] = &[7; 16];
+
+    /// For each report whether it counts.
+    fn counted(reports: &[Report<'_>]) -> Vec<bool> {
+        let first: Vec<usize> = calls_of(reports).into_iter().map(|call| call[0]).collect();
+        (0..reports.len()).map(|index| first.contains(&index)).collect()
+    }
 
     fn report(span_id: &'static [u8], scope: &'static str, time_ns: (u64, u64)) -> Report<'static> {
         Report {
@@ -309,7 +316,8 @@ mod tests {
             ((TRACE, b"y"), b"x"),
         ]);
         let agents = [(TRACE, &b"agent"[..]), (TRACE, &b"lonely"[..])];
-        let calls = [(TRACE, &b"call"[..]), (TRACE, &b"x"[..])];
-        assert_eq!(remote_agents_with_children(&agents, &calls, &parents), [true, false]);
+        let starts = [(TRACE, &b"http"[..]), (TRACE, &b"y"[..])];
+        assert_eq!(remote_agents_above(&agents, starts, &parents), [true, false]);
+        assert_eq!(remote_agents_above(&agents, [(TRACE, &b"lonely"[..])], &parents), [false, true]);
     }
 }

@@ -87,6 +87,19 @@ pub struct KeyTable {
     keys: HashMap<Box<[u8]>, (Meaning, u8), BuildHasherDefault<KeyHasher>>,
 }
 
+/// Names that are read behind those of [`read`], in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extensions {
+    /// Attributes by what they mean; only meanings that have a list in [`read`].
+    pub keys: Vec<(Meaning, Vec<String>)>,
+    /// Values of the operation on model calls.
+    pub inference_operations: Vec<String>,
+    /// Values of the operation on spans that repeat their children.
+    pub aggregate_operations: Vec<String>,
+    /// Scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
+    pub input_excludes_cache_scopes: Vec<String>,
+}
+
 impl KeyTable {
     /// The table of [`read`], for spans whose own status is `enriched_key`.
     #[must_use]
@@ -128,6 +141,21 @@ impl KeyTable {
             }
         }
         table
+    }
+
+    /// This table with more keys. A key that is there keeps its meaning.
+    #[must_use]
+    pub fn extended(mut self, keys: &[(Meaning, Vec<String>)]) -> Self {
+        for (meaning, names) in keys {
+            let ranks = self.keys.values().filter(|(known, _)| known == meaning).map(|(_, rank)| *rank);
+            let next = ranks.max().map_or(0, |rank| rank.saturating_add(1));
+            for (rank, key) in (next..=u8::MAX).zip(names) {
+                if !self.keys.contains_key(key.as_bytes()) {
+                    self.insert(key, *meaning, rank);
+                }
+            }
+        }
+        self
     }
 
     fn insert(&mut self, key: &str, meaning: Meaning, rank: u8) {
@@ -191,5 +219,13 @@ mod tests {
         assert_eq!(table.get(b"http.request.method"), None);
         assert_eq!(table.get(b""), None);
         assert_eq!(table.get(&[b'g'; 300]), None);
+    }
+
+    #[test]
+    fn more_keys_stand_behind_the_built_in_ones_and_take_none_away() {
+        let more = [(Meaning::Input, vec!["acme.tokens.in".to_owned(), "model".to_owned()])];
+        let table = KeyTable::new("gramtrace.status").extended(&more);
+        assert_eq!(table.get(b"acme.tokens.in"), Some((Meaning::Input, 7)));
+        assert_eq!(table.get(b"model"), Some((Meaning::Model, 14)));
     }
 }

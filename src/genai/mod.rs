@@ -2,14 +2,20 @@
 //! of one call counts. Knows attributes and spans; nothing of factors, energy or carbon.
 
 mod calls;
+mod dialect;
 mod keys;
+mod memory;
 mod role;
+mod sampling;
 mod span;
 mod tokens;
 
-pub use calls::{Report, counted, remote_agents_with_children};
-pub use keys::{KeyTable, Meaning};
+pub use calls::{Report, calls_of, remote_agents_above};
+pub use dialect::Dialect;
+pub use keys::{Extensions, KeyTable, Meaning};
+pub use memory::{Entered, Memory, MemorySettings, Verdict};
 pub use role::Role;
+pub use sampling::adjusted_count;
 pub use span::{Hits, SpanFields, scan};
 pub use tokens::{RawTokens, inclusive};
 
@@ -61,6 +67,12 @@ impl Status {
             Self::Duplicate => "duplicate",
             Self::Repriced => "repriced",
         }
+    }
+
+    /// Whether the span stands for a call, counted or not: no other report of it does.
+    #[must_use]
+    pub const fn is_call(self) -> bool {
+        self.counts() || matches!(self, Self::NoTokens | Self::Error)
     }
 
     /// Whether the span is one call of those that are counted.

@@ -1,7 +1,7 @@
 //! Step one of counting: is a span a model call, or does it repeat what its children report? Decided before tokens
 //! are looked at, because aggregates carry tokens too.
 
-use super::keys::Meaning;
+use super::keys::{Extensions, Meaning};
 use super::span::{Hits, SpanFields};
 use crate::semconv::read;
 
@@ -19,7 +19,7 @@ pub enum Role {
 impl Role {
     /// The role of a span; `None` for one that is not of the GenAI kind.
     #[must_use]
-    pub fn of(request: &[u8], hits: &Hits, fields: &SpanFields<'_>) -> Option<Self> {
+    pub fn of(request: &[u8], hits: &Hits, fields: &SpanFields<'_>, more: &Extensions) -> Option<Self> {
         let string = |meaning| hits.string(request, meaning);
         let operation = string(Meaning::Operation);
         let openinference = string(Meaning::OpenInferenceKind);
@@ -39,11 +39,16 @@ impl Role {
             if fields.client && operation.eq_ignore_ascii_case(read::INVOKE_AGENT) {
                 return Some(Self::RemoteAgent);
             }
-            if is(operation, read::AGGREGATE_OPERATIONS) || operation.contains(read::MEMORY_OPERATION) {
+            if is(operation, read::AGGREGATE_OPERATIONS)
+                || operation.contains(read::MEMORY_OPERATION)
+                || is_one_of(operation, &more.aggregate_operations)
+            {
                 return Some(Self::Aggregate);
             }
         }
-        let inference = operation.is_some_and(|operation| is(operation, read::INFERENCE_OPERATIONS))
+        let is_inference =
+            |operation| is(operation, read::INFERENCE_OPERATIONS) || is_one_of(operation, &more.inference_operations);
+        let inference = operation.is_some_and(is_inference)
             || openinference.is_some_and(is_inference_kind)
             || ai.is_some()
             || string(Meaning::SpanType).is_some_and(|kind| kind.eq_ignore_ascii_case(read::SPAN_TYPE_INFERENCE))
@@ -54,6 +59,10 @@ impl Role {
         let tokens = || [Meaning::Input, Meaning::Output, Meaning::UsageJson].into_iter().any(|m| hits.has(m));
         (inference || tokens()).then_some(Self::Inference)
     }
+}
+
+fn is_one_of(value: &str, list: &[String]) -> bool {
+    list.iter().any(|name| value.eq_ignore_ascii_case(name))
 }
 
 fn is(value: &str, list: &[&str]) -> bool {

@@ -39,6 +39,8 @@ pub struct SpanFields<'a> {
     pub span_id: &'a [u8],
     /// `parent_span_id`; empty on a root.
     pub parent_id: &'a [u8],
+    /// `trace_state`, as it came.
+    pub trace_state: &'a [u8],
     /// `start_time_unix_nano`; 0 where unknown.
     pub start_ns: u64,
     /// `end_time_unix_nano`; 0 where unknown.
@@ -78,6 +80,7 @@ pub fn scan<'a>(
             (9, Value::Bytes(pair)) => hits.read(request, pair, keys)?,
             (1, Value::Bytes(id)) => fields.trace_id = value::slice(request, id),
             (2, Value::Bytes(id)) => fields.span_id = value::slice(request, id),
+            (3, Value::Bytes(state)) => fields.trace_state = value::slice(request, state),
             (4, Value::Bytes(id)) => fields.parent_id = value::slice(request, id),
             (6, Value::Varint(kind)) => fields.client = kind == KIND_CLIENT,
             (7, Value::Fixed64(ns)) => fields.start_ns = ns,

@@ -62,14 +62,16 @@ impl RawTokens {
     }
 }
 
-/// The totals that mean the same in every dialect. `scope` is the instrumentation scope's name.
+/// The totals that mean the same in every dialect. `scope` is the instrumentation scope's name, `more_scopes` are those
+/// that exclude cached tokens beside the known ones.
 #[must_use]
-pub fn inclusive(raw: &RawTokens, scope: &str) -> TokenUsage {
+pub fn inclusive(raw: &RawTokens, scope: &str, more_scopes: &[String]) -> TokenUsage {
     let (input, output) = (raw.input.unwrap_or(0), raw.output.unwrap_or(0));
     let cache = raw.cache_read.unwrap_or(0) + raw.cache_write.unwrap_or(0);
     let reasoning = raw.reasoning.unwrap_or(0);
-    let excludes_cache =
-        scope_excludes_cache(scope) || cache > input || (cache > 0 && raw.total == Some(input + cache + output));
+    let excludes_cache = scope_excludes_cache(scope, more_scopes)
+        || cache > input
+        || (cache > 0 && raw.total == Some(input + cache + output));
     let excludes_reasoning = reasoning > output || (reasoning > 0 && raw.total == Some(input + output + reasoning));
     TokenUsage {
         input: Tokens::new(if excludes_cache { input + cache } else { input }),
@@ -80,10 +82,11 @@ pub fn inclusive(raw: &RawTokens, scope: &str) -> TokenUsage {
     }
 }
 
-fn scope_excludes_cache(scope: &str) -> bool {
-    read::INPUT_EXCLUDES_CACHE_SCOPES.iter().any(|listed| match listed.strip_suffix('*') {
+fn scope_excludes_cache(scope: &str, more: &[String]) -> bool {
+    let known = read::INPUT_EXCLUDES_CACHE_SCOPES.iter().copied();
+    known.chain(more.iter().map(String::as_str)).any(|listed| match listed.strip_suffix('*') {
         Some(beginning) => scope.starts_with(beginning),
-        None => scope == *listed,
+        None => scope == listed,
     })
 }
 
@@ -149,11 +152,12 @@ mod tests {
     #[test]
     fn input_without_cache_gets_the_cache_added() {
         let raw = RawTokens { input: Some(76), cache_read: Some(1036), cache_write: Some(268), ..Default::default() };
-        assert_eq!(inclusive(&raw, "any").input, Tokens::new(1380), "more cache than input");
+        assert_eq!(inclusive(&raw, "any", &[]).input, Tokens::new(1380), "more cache than input");
         let raw = RawTokens { input: Some(507), cache_read: Some(64), ..Default::default() };
-        assert_eq!(inclusive(&raw, "any").input, Tokens::new(507), "inclusive already");
+        assert_eq!(inclusive(&raw, "any", &[]).input, Tokens::new(507), "inclusive already");
         let scope = "opentelemetry.instrumentation.botocore.bedrock-runtime";
-        assert_eq!(inclusive(&raw, scope).input, Tokens::new(571), "a scope on the list");
+        assert_eq!(inclusive(&raw, scope, &[]).input, Tokens::new(571), "a scope on the list");
+        assert_eq!(inclusive(&raw, "acme.llm", &["acme.*".to_owned()]).input, Tokens::new(571), "a configured scope");
         let raw = RawTokens {
             input: Some(100),
             output: Some(10),
@@ -161,13 +165,13 @@ mod tests {
             total: Some(150),
             ..Default::default()
         };
-        assert_eq!(inclusive(&raw, "any").input, Tokens::new(140), "the total says so");
+        assert_eq!(inclusive(&raw, "any", &[]).input, Tokens::new(140), "the total says so");
     }
 
     #[test]
     fn output_without_reasoning_gets_it_added() {
         let raw = RawTokens { output: Some(10), reasoning: Some(95), ..Default::default() };
-        assert_eq!(inclusive(&raw, "any").output, Tokens::new(105));
+        assert_eq!(inclusive(&raw, "any", &[]).output, Tokens::new(105));
         let raw = RawTokens {
             input: Some(100),
             output: Some(50),
@@ -175,9 +179,9 @@ mod tests {
             total: Some(180),
             ..Default::default()
         };
-        assert_eq!(inclusive(&raw, "any").output, Tokens::new(80));
+        assert_eq!(inclusive(&raw, "any", &[]).output, Tokens::new(80));
         let raw = RawTokens { total: Some(150), ..raw };
-        assert_eq!(inclusive(&raw, "any").output, Tokens::new(50));
+        assert_eq!(inclusive(&raw, "any", &[]).output, Tokens::new(50));
     }
 
     #[test]

@@ -65,6 +65,24 @@ pub(super) const REJECTED: Family = counter(
 pub(super) const UNDERWAY: Family =
     gauge("gramtrace_exporter_in_flight_items", "Items that were sent and not yet answered for.");
 pub(super) const SPANS: Family = counter("gramtrace_spans_total", "Spans of the GenAI kind by what became of them.");
+pub(super) const DIALECTS: Family =
+    counter("gramtrace_dialect_spans_total", "Spans of the GenAI kind by the family of attribute names they use.");
+pub(super) const CALLS: Family = counter(
+    "gramtrace_calls_total",
+    "Model calls by the status of the report that stands for them; sampled ones weigh by their adjusted count.",
+);
+pub(super) const TOKENS: Family = counter(
+    "gramtrace_tokens_total",
+    "Tokens of counted calls by class; the classes are disjoint. Sampled calls weigh by their adjusted count.",
+);
+pub(super) const UNKNOWN_MODELS: Family =
+    gauge("gramtrace_unknown_models", "Names of models on the list of those that the registry does not know.");
+pub(super) const REMEMBERED: Family =
+    gauge("gramtrace_memory_reports", "Reports of calls that are remembered, so that each call counts once.");
+pub(super) const EVICTED: Family = counter(
+    "gramtrace_memory_evicted_reports_total",
+    "Reports of calls that were forgotten before their time because the memory was full.",
+);
 pub(super) const OVER_CAPACITY: Family = counter(
     "gramtrace_labels_over_capacity_total",
     "Bookings that went to the label value other because there were too many receivers or exporters.",

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::counting::Counting;
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, place};
 use super::roll::{OTHER, Roll};
 use super::text::{Exposition, Family};
+use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
 
 /// Every counter of this process. Cheap to clone: clones count together.
@@ -23,7 +25,7 @@ struct Registered {
     started: Instant,
     receivers: Roll<ReceiverMetrics>,
     exporters: Roll<ExporterMetrics>,
-    spans: Tally,
+    counting: Counting,
     other_receiver: ReceiverMetrics,
     other_exporter: ExporterMetrics,
     over_capacity: AtomicU64,
@@ -51,7 +53,7 @@ type Figure = fn(Level) -> u64;
 
 /// Counts by one label of a closed set.
 #[derive(Debug, Default)]
-struct Tally {
+pub(super) struct Tally {
     counts: Roll<(&'static str, AtomicU64)>,
     other: AtomicU64,
 }
@@ -62,7 +64,7 @@ impl Default for Registered {
             started: Instant::now(),
             receivers: Roll::default(),
             exporters: Roll::default(),
-            spans: Tally::default(),
+            counting: Counting::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
             other_exporter: ExporterMetrics::new(OTHER),
             over_capacity: AtomicU64::new(0),
@@ -131,7 +133,38 @@ impl Metrics {
 
     /// Counts spans of the GenAI kind by their `gramtrace.status`. Booking 0 makes the status stand on `/metrics`.
     pub fn spans(&self, status: &'static str, spans: u64) {
-        self.0.spans.add(status, spans);
+        self.0.counting.spans.add(status, spans);
+    }
+
+    /// Counts spans of the GenAI kind by the family of names that they use.
+    pub fn dialect(&self, dialect: &'static str, spans: u64) {
+        self.0.counting.dialects.add(dialect, spans);
+    }
+
+    /// Adds calls by the status of the report that stands for them; a sampled one weighs by its adjusted count.
+    pub fn calls(&self, status: &'static str, calls: f64) {
+        self.0.counting.calls.add(status, calls);
+    }
+
+    /// Adds tokens of counted calls by their class, weighted as calls are.
+    pub fn tokens(&self, class: &'static str, tokens: f64) {
+        self.0.counting.tokens.add(class, tokens);
+    }
+
+    /// Lists a call of a model that the registry does not know. A name that is new is logged, at a limited rate.
+    pub fn unknown_model(&self, name: &str, provider: Option<&str>) {
+        self.0.counting.unknown_models.add(name, provider, Instant::now());
+    }
+
+    /// The models that the registry does not know.
+    #[must_use]
+    pub fn unknown_models(&self) -> UnknownModelList {
+        self.0.counting.unknown_models.list()
+    }
+
+    /// What a processor's memory of calls holds now, and how many reports it ever let go for want of room.
+    pub fn memory(&self, processor: &str, reports: u64, evicted: u64) {
+        self.0.counting.memory(processor, reports, evicted);
     }
 
     /// Everything in the Prometheus text format 0.0.4.
@@ -163,7 +196,7 @@ impl Metrics {
         text.family(name::RESIDENT, resident_bytes.map(|bytes| (vec![], bytes)));
         self.encode_receivers(&mut text);
         self.encode_exporters(&mut text);
-        text.family(name::SPANS, self.0.spans.readings().map(|(status, spans)| (vec![("status", status)], spans)));
+        self.0.counting.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text.finish()
     }
@@ -278,12 +311,12 @@ impl ExporterMetrics {
 }
 
 impl Tally {
-    fn add(&self, label: &'static str, amount: u64) {
+    pub(super) fn add(&self, label: &'static str, amount: u64) {
         let count = self.counts.find_or_add(|(known, _)| *known == label, || (label, AtomicU64::new(0)));
         count.map_or(&self.other, |(_, count)| count).fetch_add(amount, Ordering::Relaxed);
     }
 
-    fn readings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(super) fn readings(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let other = self.other.load(Ordering::Relaxed);
         let counts = self.counts.iter().map(|(label, count)| (*label, count.load(Ordering::Relaxed)));
         counts.chain((other > 0).then_some((OTHER, other)))

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 struct Service {
     health: SocketAddr,
     metrics_page: SocketAddr,
+    api: SocketAddr,
     readiness: Readiness,
     metrics: Metrics,
     stop: oneshot::Sender<()>,
@@ -30,14 +31,19 @@ struct Answer {
 
 async fn start() -> Service {
     let (readiness, metrics) = (Readiness::starting(), Metrics::new());
-    let settings = AdminSettings { health: Some("127.0.0.1:0".to_owned()), metrics: Some("localhost:0".to_owned()) };
+    let settings = AdminSettings {
+        health: Some("127.0.0.1:0".to_owned()),
+        metrics: Some("localhost:0".to_owned()),
+        api: Some("127.0.0.1:0".to_owned()),
+    };
     let admin = Admin::bind(&settings, readiness.clone(), metrics.clone()).await.unwrap();
     let (health, metrics_page) = (admin.health_address().unwrap(), admin.metrics_address().unwrap());
+    let api = admin.api_address().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(admin.run(async {
         let _ = stopped.await;
     }));
-    Service { health, metrics_page, readiness, metrics, stop, ended }
+    Service { health, metrics_page, api, readiness, metrics, stop, ended }
 }
 
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
@@ -85,6 +91,23 @@ async fn metrics_are_served_in_the_text_format_and_move_with_the_counters() {
 }
 
 #[tokio::test]
+async fn models_that_nobody_knows_are_listed_with_what_to_add() {
+    let service = start().await;
+    assert_eq!(ask(service.api, "GET", "/api/v1/unknown-models").await.body, r#"{"models":[],"unlisted_calls":0}"#);
+    service.metrics.unknown_model("acme-chat-2", Some("acme"));
+    service.metrics.unknown_model("acme-chat-2", Some("acme"));
+    let answer = ask(service.api, "GET", "/api/v1/unknown-models").await;
+    assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+    let list: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let model = &list["models"][0];
+    assert_eq!(
+        (&model["name"], &model["provider"], &model["calls"]),
+        (&"acme-chat-2".into(), &"acme".into(), &2.into())
+    );
+    assert!(model["stub"].as_str().unwrap().contains("acme/acme-chat-2"), "{model}");
+}
+
+#[tokio::test]
 async fn other_paths_are_not_found_and_other_methods_not_allowed() {
     let service = start().await;
     assert_eq!(ask(service.health, "GET", "/metrics").await.status, 404);
@@ -98,7 +121,7 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
 async fn a_port_that_is_taken_stops_the_start_and_says_which() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = taken.local_addr().unwrap().to_string();
-    let settings = AdminSettings { health: None, metrics: Some(endpoint.clone()) };
+    let settings = AdminSettings { metrics: Some(endpoint.clone()), ..AdminSettings::default() };
     let error = Admin::bind(&settings, Readiness::starting(), Metrics::new()).await.unwrap_err();
     let kind = std::io::ErrorKind::AddrInUse;
     assert_eq!(error, AdminError { page: "metrics", endpoint: endpoint.clone(), kind });

@@ -27,7 +27,7 @@ service: {pipelines: {traces: {receivers: [otlp]}}}
 fn without_file_and_variables_everything_listens_and_receipts_go_to_the_console() {
     let config = default_run(&[]).unwrap();
     let listeners: Vec<String> = config.listeners().iter().map(|(_, address)| address.to_string()).collect();
-    assert_eq!(listeners, ["localhost:4317", "localhost:4318", "localhost:13133", "localhost:8888"]);
+    assert_eq!(listeners, ["localhost:4317", "localhost:4318", "localhost:13133", "localhost:13134", "localhost:8888"]);
     for signal in Signal::ALL {
         assert_eq!(exporters(&config, signal), ["debug"]);
         let processors = &config.service.pipelines[&PipelineId::of(signal)].processors;

@@ -1,6 +1,7 @@
 //! Which keys each level of detail writes: the contract's lists, not the writer's.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use gramtrace::enrich::Detail;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -37,7 +38,9 @@ fn spans(detail: Detail) -> Vec<Span> {
     bodies("traces")
         .into_iter()
         .flat_map(|(_, body)| {
-            ExportTraceServiceRequest::decode(enricher.enrich(&body).unwrap().0).unwrap().resource_spans
+            ExportTraceServiceRequest::decode(enricher.enrich(&body, Instant::now()).unwrap().bytes)
+                .unwrap()
+                .resource_spans
         })
         .flat_map(|resource| resource.scope_spans)
         .flat_map(|scope| scope.spans)

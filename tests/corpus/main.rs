@@ -6,14 +6,16 @@
 
 mod counting;
 mod detail;
+mod retries;
 #[path = "../support/rewritten.rs"]
 mod rewritten;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
-use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
+use gramtrace::enrich::{Detail, EnrichSettings, Enricher, Tally};
 use gramtrace::factors::Registry;
 use gramtrace::otlp::{Signal, count};
 
@@ -52,7 +54,7 @@ fn with_the_appended_attributes_taken_out_the_bytes_out_are_the_bytes_in() {
         let enricher = enricher(detail);
         let mut changed = 0;
         for (name, body) in bodies("traces") {
-            let (enriched, _) = enricher.enrich(&body).unwrap();
+            let enriched = enricher.enrich(&body, Instant::now()).unwrap().bytes;
             changed += usize::from(enriched != body);
             assert_eq!(rewritten::without_attributes(&enriched, OURS), body, "{name} at {detail:?}");
         }
@@ -64,11 +66,12 @@ fn with_the_appended_attributes_taken_out_the_bytes_out_are_the_bytes_in() {
 fn a_span_that_is_enriched_is_left_alone() {
     let enricher = enricher(Detail::Full);
     for (name, body) in bodies("traces") {
-        let (once, first) = enricher.enrich(&body).unwrap();
-        let (twice, second) = enricher.enrich(&once).unwrap();
-        assert_eq!(once, twice, "{name}");
-        assert_eq!(second.enriched_before, first.by_status.iter().sum::<u64>(), "{name}");
-        assert_eq!(second.by_status.iter().sum::<u64>(), 0, "{name}");
+        let first = enricher.enrich(&body, Instant::now()).unwrap();
+        let second = enricher.enrich(&first.bytes, Instant::now()).unwrap();
+        assert_eq!(first.bytes, second.bytes, "{name}");
+        let spans = |tally: &Tally| tally.by_status().map(|(_, spans)| spans).sum::<u64>();
+        assert_eq!(second.tally.enriched_before, spans(&first.tally), "{name}");
+        assert_eq!(spans(&second.tally), 0, "{name}");
     }
 }
 
@@ -77,7 +80,10 @@ fn a_body_cut_at_any_byte_is_refused_or_enriched_and_never_worse() {
     let enricher = enricher(Detail::Full);
     for (name, body) in bodies("traces").into_iter().filter(|(_, body)| body.len() < 8000) {
         for cut in 1..body.len() {
-            assert!(enricher.enrich(&body.slice(..cut)).is_err(), "{name} has one resource: cut at {cut} it is broken");
+            assert!(
+                enricher.enrich(&body.slice(..cut), Instant::now()).is_err(),
+                "{name} has one resource: cut at {cut} it is broken"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 //! enricher as OTLP bytes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use gramtrace::enrich::{EnrichSettings, Enricher};
@@ -48,7 +49,7 @@ fn enriched(enricher: &Enricher, span: Span) -> Span {
     let scope_spans = vec![ScopeSpans { spans: vec![span], ..Default::default() }];
     let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
     let request = Bytes::from(ExportTraceServiceRequest { resource_spans }.encode_to_vec());
-    let (bytes, _) = enricher.enrich(&request).unwrap();
+    let bytes = enricher.enrich(&request, Instant::now()).unwrap().bytes;
     let mut request = ExportTraceServiceRequest::decode(bytes).unwrap();
     request.resource_spans.remove(0).scope_spans.remove(0).spans.remove(0)
 }

@@ -1,0 +1,111 @@
+//! `processors.gramtrace.reading` and `.memory`: which names are read beside the built-in ones, and how long calls are
+//! remembered. Knows keys and bounds; what the names mean is for the reader of spans.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::section::{Field, Section};
+
+/// `reading`: names that are tried behind the built-in ones, in their order, so that a new dialect needs no new version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ReadingConfig {
+    /// Attributes with input tokens.
+    pub input_tokens: Vec<String>,
+    /// Attributes with output tokens.
+    pub output_tokens: Vec<String>,
+    /// Attributes with input tokens that were read from a cache.
+    pub cache_read_tokens: Vec<String>,
+    /// Attributes with input tokens that were written to a cache.
+    pub cache_write_tokens: Vec<String>,
+    /// Attributes with output tokens that were spent on reasoning.
+    pub reasoning_tokens: Vec<String>,
+    /// Attributes with total tokens.
+    pub total_tokens: Vec<String>,
+    /// Attributes with the model's name.
+    pub models: Vec<String>,
+    /// Attributes with the provider's name.
+    pub providers: Vec<String>,
+    /// Attributes with the id of the answer.
+    pub response_ids: Vec<String>,
+    /// Values of `gen_ai.operation.name` on model calls.
+    pub inference_operations: Vec<String>,
+    /// Values of `gen_ai.operation.name` on spans that repeat their children.
+    pub aggregate_operations: Vec<String>,
+    /// Instrumentation scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
+    pub input_excludes_cache_scopes: Vec<String>,
+}
+
+/// `memory`: what is remembered of calls, so that one that several requests report counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemoryConfig {
+    /// Upper bound in MiB, 1 to 65536; 64. The oldest reports leave first.
+    pub max_size_mib: u32,
+    /// How long a report is remembered, above 0; 2m.
+    #[serde(serialize_with = "super::duration::serialize")]
+    pub ttl: Duration,
+}
+
+impl Default for MemoryConfig {
+    fn default() -> Self {
+        Self { max_size_mib: 64, ttl: Duration::from_secs(120) }
+    }
+}
+
+impl ReadingConfig {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut config = Self::default();
+        let lists = [
+            ("input_tokens", &mut config.input_tokens),
+            ("output_tokens", &mut config.output_tokens),
+            ("cache_read_tokens", &mut config.cache_read_tokens),
+            ("cache_write_tokens", &mut config.cache_write_tokens),
+            ("reasoning_tokens", &mut config.reasoning_tokens),
+            ("total_tokens", &mut config.total_tokens),
+            ("models", &mut config.models),
+            ("providers", &mut config.providers),
+            ("response_ids", &mut config.response_ids),
+            ("inference_operations", &mut config.inference_operations),
+            ("aggregate_operations", &mut config.aggregate_operations),
+            ("input_excludes_cache_scopes", &mut config.input_excludes_cache_scopes),
+        ];
+        // A key can mean one thing only.
+        let mut seen = BTreeSet::new();
+        for (name, list) in lists {
+            if let Some(field) = section.field(name) {
+                *list = names(&field, &mut seen);
+            }
+        }
+        section.finish(&[]);
+        config
+    }
+}
+
+impl MemoryConfig {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut config = Self::default();
+        section.read("max_size_mib", &mut config.max_size_mib, |field| field.whole(1, 65_536));
+        section.read("ttl", &mut config.ttl, |field| match super::duration::parse(field.text()?)? {
+            ttl if ttl.is_zero() => Err("nothing is remembered for no time; write one such as `2m`".to_owned()),
+            ttl => Ok(ttl),
+        });
+        section.finish(&[]);
+        config
+    }
+}
+
+fn names(list: &Field<'_>, seen: &mut BTreeSet<String>) -> Vec<String> {
+    let mut names = Vec::new();
+    for item in list.items().filter(|item| !item.is_reported()) {
+        match item.text() {
+            Ok("") => item.error("an empty name means nothing; remove it"),
+            Ok(name) if !seen.insert(name.to_owned()) => {
+                item.error(format!("`{name}` is there already, and a name means one thing; write it once"));
+            }
+            Ok(name) => names.push(name.to_owned()),
+            Err(message) => item.error(message),
+        }
+    }
+    names
+}
