@@ -5,10 +5,12 @@ pub mod json;
 mod reader;
 mod signal;
 mod splice;
+mod split;
 pub mod value;
 mod walk;
 
 pub use reader::{Extent, Field, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use splice::Splice;
+pub use split::{Part, Parts, halves, split};
 pub use walk::{SpanAt, count, walk};

@@ -111,6 +111,12 @@ impl<'a> Reader<'a> {
         Self { request, at: extent.start, end: extent.end }
     }
 
+    /// Offset in the request of what is read next.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+
     /// The next field; `None` at the message's end.
     ///
     /// # Errors

@@ -56,17 +56,22 @@ pub fn walk(request: &[u8], mut visit: impl FnMut(SpanAt) -> Result<(), WireErro
 /// # Errors
 /// [`WireError`] for bytes that are no request of that signal, as far as the items' envelopes go.
 pub fn count(signal: Signal, request: &[u8]) -> Result<u64, WireError> {
+    count_inside(signal, request, 0, Extent { prefix: 0, start: 0, end: request.len() })
+}
+
+/// The number of items in a message: the request itself at `depth` 0, then its `Resource*`, `Scope*`, and an item.
+pub(super) fn count_inside(signal: Signal, request: &[u8], depth: usize, message: Extent) -> Result<u64, WireError> {
+    let number = match depth {
+        0 => RESOURCE_ITEMS,
+        1 => SCOPE_ITEMS,
+        2 => ITEMS,
+        _ if signal == Signal::Metrics => return data_points(request, message),
+        _ => return Ok(1),
+    };
     let mut items = 0u64;
-    each(request, Reader::new(request), RESOURCE_ITEMS, |resource| {
-        each(request, Reader::within(request, resource), SCOPE_ITEMS, |scope| {
-            each(request, Reader::within(request, scope), ITEMS, |item| {
-                items += match signal {
-                    Signal::Traces | Signal::Logs => 1,
-                    Signal::Metrics => data_points(request, item)?,
-                };
-                Ok(())
-            })
-        })
+    each(request, Reader::within(request, message), number, |child| {
+        items += count_inside(signal, request, depth + 1, child)?;
+        Ok(())
     })?;
     Ok(items)
 }

@@ -7,6 +7,7 @@
 mod arbitrary;
 #[path = "../support/rewritten.rs"]
 mod rewritten;
+mod split;
 
 use bytes::Bytes;
 use gramtrace::otlp::{Signal, Splice, count, value, walk};
