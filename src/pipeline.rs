@@ -9,10 +9,10 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::enrich::{Enriched, Enricher};
-use crate::exporter::{Exporter, Outcome, partial_success};
+use crate::exporter::{Delivery, Destination, Outcome};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
-use crate::telemetry::{ExporterMetrics, Metrics, ReceiverMetrics};
+use crate::telemetry::{Metrics, ReceiverMetrics};
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
@@ -31,29 +31,19 @@ pub struct Export {
 #[derive(Debug)]
 pub struct Pipeline {
     enricher: Option<Arc<Enricher>>,
-    destinations: Vec<Arc<Destination>>,
+    deliveries: Vec<Arc<Delivery>>,
     metrics: Metrics,
-}
-
-/// An exporter with its counters.
-#[derive(Debug)]
-struct Destination {
-    exporter: Arc<Exporter>,
-    metrics: ExporterMetrics,
 }
 
 /// The pipelines that one receiver feeds; a signal without one is not served.
 pub type Pipelines = BTreeMap<Signal, Arc<Pipeline>>;
 
 impl Pipeline {
-    /// A pipeline that sends to every one of `exporters`, and enriches traces before where there is an enricher.
+    /// A pipeline that sends to every one of `destinations`, and enriches traces before where there is an enricher.
     #[must_use]
-    pub fn new(enricher: Option<Arc<Enricher>>, exporters: Vec<Arc<Exporter>>, metrics: Metrics) -> Self {
-        let destination = |exporter: Arc<Exporter>| {
-            let metrics = metrics.exporter(exporter.name());
-            Arc::new(Destination { exporter, metrics })
-        };
-        Self { enricher, destinations: exporters.into_iter().map(destination).collect(), metrics }
+    pub fn new<D: Into<Destination>>(enricher: Option<Arc<Enricher>>, destinations: Vec<D>, metrics: Metrics) -> Self {
+        let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
+        Self { enricher, deliveries: destinations.into_iter().map(delivery).collect(), metrics }
     }
 
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
@@ -101,13 +91,13 @@ impl Pipeline {
     }
 
     async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Bytes, Failure> {
-        if let [only] = &self.destinations[..] {
-            return conclude([only.send(signal, prepared.body.clone(), prepared.items, deadline).await]);
+        if let [only] = &self.deliveries[..] {
+            return conclude([only.deliver(signal, prepared.body.clone(), prepared.items, deadline).await]);
         }
         let mut sends = JoinSet::new();
-        for destination in &self.destinations {
-            let (destination, body, items) = (Arc::clone(destination), prepared.body.clone(), prepared.items);
-            sends.spawn(async move { destination.send(signal, body, items, deadline).await });
+        for delivery in &self.deliveries {
+            let (delivery, body, items) = (Arc::clone(delivery), prepared.body.clone(), prepared.items);
+            sends.spawn(async move { delivery.deliver(signal, body, items, deadline).await });
         }
         conclude(sends.join_all().await)
     }
@@ -121,21 +111,6 @@ struct Prepared {
     enriched: Option<Enriched>,
 }
 
-impl Destination {
-    async fn send(&self, signal: Signal, body: Bytes, items: u64, deadline: Option<Instant>) -> Outcome {
-        let underway = self.metrics.send(signal, items);
-        let outcome = self.exporter.send(signal, body, deadline).await;
-        match &outcome {
-            Outcome::Delivered { response } => {
-                let rejected = partial_success(signal, response).map_or(0, |partial| partial.rejected);
-                underway.acknowledged(u64::try_from(rejected).unwrap_or(0));
-            }
-            Outcome::Retry(_) | Outcome::Refused(_) => underway.failed(),
-        }
-        outcome
-    }
-}
-
 /// One answer from all: success if every backend took it, with the first partial success there is. A passing failure
 /// outweighs a lasting one, since the sender's repeat may still reach a backend that had the passing one; the others
 /// receive the repeat too.
@@ -146,11 +121,11 @@ fn conclude(outcomes: impl IntoIterator<Item = Outcome>) -> Result<Bytes, Failur
         match outcome {
             Outcome::Delivered { response } if answer.is_empty() => answer = response,
             Outcome::Delivered { .. } => {}
-            Outcome::Retry(failure) => {
+            Outcome::Retry(failure) | Outcome::OurFault(failure) => {
                 let longest = passing.as_ref().map(|failure| failure.retry_after).max(Some(failure.retry_after));
                 passing = Some(Failure { retry_after: longest.flatten(), ..passing.unwrap_or(failure) });
             }
-            Outcome::Refused(failure) => lasting = lasting.or(Some(failure)),
+            Outcome::Refused(failure) | Outcome::TooLarge(failure) => lasting = lasting.or(Some(failure)),
         }
     }
     passing.or(lasting).map_or(Ok(answer), Err)

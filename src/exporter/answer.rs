@@ -89,7 +89,8 @@ fn rejected(value: Option<&Value>) -> Option<i64> {
     }
 }
 
-fn encode(signal: Signal, partial: PartialSuccess) -> Bytes {
+/// An answer with a partial success.
+pub(super) fn encode(signal: Signal, partial: PartialSuccess) -> Bytes {
     let PartialSuccess { rejected, message: error_message } = partial;
     let encoded = match signal {
         Signal::Traces => {

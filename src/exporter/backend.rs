@@ -9,8 +9,9 @@ use http::StatusCode;
 use tonic::Code;
 
 use super::cause::{self, Transport};
-use super::outcome::{Outcome, Verdict, code_name, grpc_verdict, http_code, http_verdict};
+use super::outcome::{Outcome, Verdict, code_name, grpc_verdict, http_code, http_verdict, proxy_code};
 use super::time_limit::{TimeLimit, Whose};
+use super::too_large;
 use crate::rejection::Failure;
 
 /// The largest request that may be sent, in bytes before compression:
@@ -55,6 +56,9 @@ impl Backend {
             "" => format!("{} answered {} without a message", self.endpoint, code_name(code)),
             message => message.to_owned(),
         };
+        if too_large::grpc(code, message) {
+            return self.too_large(&said);
+        }
         self.judged(grpc_verdict(code, retry_after.is_some()), code, &said, retry_after)
     }
 
@@ -64,6 +68,9 @@ impl Backend {
             "" => format!("{} answered HTTP {status} without a message", self.endpoint),
             message => format!("HTTP {}: {message}", status.as_u16()),
         };
+        if too_large::http(status, message) {
+            return self.too_large(&said);
+        }
         self.judged(http_verdict(status), http_code(status), &said, retry_after)
     }
 
@@ -103,7 +110,7 @@ impl Backend {
     pub(super) fn request_too_large(&self, len: usize) -> Outcome {
         let message =
             format!("the request of {len} bytes is over OTLP's limit of {MAX_REQUEST_BYTES}: send smaller batches");
-        Outcome::Refused(self.failure(Code::ResourceExhausted, &message, None))
+        self.too_large(&message)
     }
 
     /// An answer over [`MAX_ANSWER_BYTES`]: OTLP forbids to retry it.
@@ -124,9 +131,13 @@ impl Backend {
         Outcome::Refused(self.failure(Code::Internal, &message, None))
     }
 
-    /// Something instead of an answer, by something that does not speak the protocol.
-    pub(super) fn foreign(&self, code: Code, what: &str) -> Outcome {
+    /// Something instead of an answer to a gRPC call, by something that does not speak the protocol.
+    pub(super) fn foreign(&self, status: StatusCode, what: &str) -> Outcome {
         let said = format!("{} answered {what}", self.endpoint);
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return self.too_large(&said);
+        }
+        let code = proxy_code(status);
         self.judged(grpc_verdict(code, false), code, &said, None)
     }
 
@@ -140,6 +151,12 @@ impl Backend {
     pub(super) fn not_served(&self, signal: &str) -> Outcome {
         let message = format!("no endpoint is configured for {signal}");
         Outcome::Refused(self.failure(Code::Unimplemented, &message, None))
+    }
+
+    /// The code is the one that no sender retries, whatever the backend says: tonic's OUT_OF_RANGE would be sent again
+    /// for ever.
+    fn too_large(&self, said: &str) -> Outcome {
+        Outcome::TooLarge(self.failure(Code::ResourceExhausted, said, None))
     }
 
     fn wrong_protocol(&self, error: &(dyn Error + 'static)) -> Option<&'static str> {
@@ -158,7 +175,7 @@ impl Backend {
                      the exporter's `headers` and client certificate",
                     code_name(code)
                 );
-                Outcome::Retry(self.failure(Code::Unavailable, &message, retry_after))
+                Outcome::OurFault(self.failure(Code::Unavailable, &message, retry_after))
             }
         }
     }
@@ -188,8 +205,9 @@ mod tests {
 
     fn failure(outcome: Outcome) -> Failure {
         match outcome {
-            Outcome::Retry(failure) | Outcome::Refused(failure) => failure,
             Outcome::Delivered { .. } => panic!("delivered"),
+            Outcome::Retry(failure) | Outcome::Refused(failure) => failure,
+            Outcome::OurFault(failure) | Outcome::TooLarge(failure) => failure,
         }
     }
 
@@ -222,7 +240,7 @@ mod tests {
     fn refused_credentials_are_this_hops_fault_and_passing() {
         for code in [Code::Unauthenticated, Code::PermissionDenied] {
             let outcome = backend().answered(code, "bad token", None);
-            assert!(matches!(outcome, Outcome::Retry(_)), "{code:?}");
+            assert!(matches!(outcome, Outcome::OurFault(_)), "{code:?}");
             let failure = failure(outcome);
             assert_eq!(failure.code, Code::Unavailable);
             assert!(

@@ -17,7 +17,7 @@ use tonic_types::{RpcStatusExt as _, pb};
 
 use super::answer;
 use super::backend::{Backend, MAX_ANSWER_BYTES};
-use super::outcome::{Outcome, proxy_code};
+use super::outcome::Outcome;
 use crate::otlp::Signal;
 use crate::wire::frame::{self, PREFIX_LEN};
 use crate::wire::{Encoding, InflateError};
@@ -46,7 +46,7 @@ pub(super) async fn read(backend: &Backend, signal: Signal, response: Response<t
         return status.outcome(backend, || Outcome::Delivered { response: Bytes::new() });
     }
     if head.status != StatusCode::OK || !is_grpc(&head.headers) {
-        return backend.foreign(proxy_code(head.status), &foreign_words(head.status, &head.headers));
+        return backend.foreign(head.status, &foreign_words(head.status, &head.headers));
     }
     let collected = match Limited::new(body, MAX_ANSWER_BYTES + PREFIX_LEN).collect().await {
         Ok(collected) => collected,

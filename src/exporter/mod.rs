@@ -1,5 +1,5 @@
-//! Delivering requests to backends. Each exporter owns its transport and classifies what came back;
-//! none knows what is inside a request.
+//! Delivering requests to backends. Each exporter owns its transport, sends once and classifies what came back; a
+//! delivery is what is made of that: again, or in parts. None knows what is inside a request.
 
 mod answer;
 mod backend;
@@ -7,6 +7,7 @@ mod build;
 mod capture;
 mod cause;
 mod debug;
+mod delivery;
 mod dial;
 mod endpoint;
 mod grpc;
@@ -15,10 +16,13 @@ mod headers;
 mod http;
 mod http_answer;
 mod outcome;
+mod parts;
 mod payload;
+mod retry;
 mod retry_after;
 mod time_limit;
 mod tls;
+mod too_large;
 
 use std::time::Instant;
 
@@ -29,12 +33,14 @@ pub use backend::MAX_REQUEST_BYTES;
 pub use build::{ExporterBuildError, Problem};
 pub use capture::CaptureExporter;
 pub use debug::{DebugExporter, DebugSettings, Verbosity};
+pub use delivery::{Delivery, DeliverySettings, Destination};
 pub use endpoint::{EndpointError, http as http_endpoint, http_endpoints};
 pub use grpc::{GrpcExporter, GrpcExporterSettings, Keepalive};
 pub use headers::{HeaderError, Headers};
 pub use http::{HttpExporter, HttpExporterSettings};
 pub use outcome::Outcome;
 pub use payload::DEFAULT_LEVEL;
+pub use retry::RetrySettings;
 pub use tls::{TlsError, TlsSettings};
 
 use crate::otlp::Signal;
@@ -64,6 +70,15 @@ impl Exporter {
             Self::Debug(exporter) => exporter.name(),
             Self::Capture(exporter) => exporter.name(),
             Self::Discard => "discard",
+        }
+    }
+
+    /// The largest request that it may be given, in bytes before compression.
+    #[must_use]
+    pub const fn max_request_bytes(&self) -> usize {
+        match self {
+            Self::Grpc(_) | Self::Http(_) => MAX_REQUEST_BYTES,
+            Self::Debug(_) | Self::Capture(_) | Self::Discard => usize::MAX,
         }
     }
 

@@ -1,14 +1,15 @@
 //! What became of one send to one backend, whichever transport carried it, and the tables that decide it.
 //! Knows codes and statuses; nothing of sockets, bodies or words for people.
 //!
-//! Invariant: the code inside [`Outcome::Retry`] is one that senders retry, the code inside
-//! [`Outcome::Refused`] one that they do not, so that both survive the way back to the sender.
+//! Invariant: the code inside [`Outcome::Retry`] and [`Outcome::OurFault`] is one that senders retry, the code inside
+//! [`Outcome::Refused`] and [`Outcome::TooLarge`] one that they do not, so that all survive the way back.
 
 use bytes::Bytes;
 use http::StatusCode;
 use tonic::Code;
 
 use crate::rejection::Failure;
+use crate::telemetry::Loss;
 
 /// The end of one attempt to deliver a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +20,32 @@ pub enum Outcome {
         /// The backend's answer.
         response: Bytes,
     },
-    /// A passing condition: the sender may send the same again.
+    /// A passing condition: the same may be sent again, from here or by the sender.
     Retry(Failure),
+    /// Something that the configuration of this process has to cure: no fault of the sender, who may send the same
+    /// again, and nothing that sending it again from here cures.
+    OurFault(Failure),
     /// The backend refused for good.
     Refused(Failure),
+    /// The backend takes no message of this size: parts of it may pass.
+    TooLarge(Failure),
+}
+
+impl Outcome {
+    /// Why the items did not get through; `None` where they did.
+    #[must_use]
+    pub const fn loss(&self) -> Option<Loss> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Retry(Failure { code: Code::DeadlineExceeded, .. }) => Some(Loss::Timeout),
+            Self::Retry(Failure { code: Code::ResourceExhausted, .. }) => Some(Loss::Throttled),
+            Self::Retry(_) => Some(Loss::Unavailable),
+            Self::OurFault(_) => Some(Loss::Credentials),
+            Self::Refused(Failure { code: Code::Unimplemented, .. }) => Some(Loss::Unserved),
+            Self::Refused(_) => Some(Loss::Refused),
+            Self::TooLarge(_) => Some(Loss::TooLarge),
+        }
+    }
 }
 
 /// What an answer that is no success means for the request.
@@ -116,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_codes_that_otlp_calls_retryable_are_retried() {
+    fn o_25_the_codes_that_otlp_calls_retryable_are_retried() {
         let retried: Vec<i32> =
             (1..=16).filter(|code| grpc_verdict(Code::from(*code), false) == Verdict::Retry).collect();
         // CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS
@@ -124,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_info_makes_resource_exhausted_retryable_and_nothing_else() {
+    fn o_25_retry_info_makes_resource_exhausted_retryable_and_nothing_else() {
         let changed: Vec<i32> = (1..=16)
             .filter(|code| grpc_verdict(Code::from(*code), true) != grpc_verdict(Code::from(*code), false))
             .collect();
@@ -132,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_statuses_that_otlp_calls_retryable_are_retried() {
+    fn o_26_the_statuses_that_otlp_calls_retryable_are_retried() {
         let retried: Vec<u16> = (300..600)
             .filter(|status| http_verdict(StatusCode::from_u16(*status).unwrap()) == Verdict::Retry)
             .collect();

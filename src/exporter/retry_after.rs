@@ -31,13 +31,13 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_seconds() {
+    fn o_27_seconds_are_seconds() {
         assert_eq!(read("120"), Some(Duration::from_secs(120)));
         assert_eq!(read(" 0 "), Some(Duration::ZERO));
     }
 
     #[test]
-    fn a_date_is_the_time_until_then() {
+    fn o_27_a_date_is_the_time_until_then() {
         assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Sunday, 06-Nov-94 08:50:07 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));

@@ -64,6 +64,18 @@ pub(super) const REJECTED: Family = counter(
 );
 pub(super) const UNDERWAY: Family =
     gauge("gramtrace_exporter_in_flight_items", "Items that were sent and not yet answered for.");
+pub(super) const LOST: Family = counter(
+    "gramtrace_exporter_failed_items_total",
+    "Items that could not be delivered, by why: the sum over the reasons is otelcol_exporter_send_failed_.",
+);
+pub(super) const ATTEMPTS: Family = counter(
+    "gramtrace_exporter_attempts_total",
+    "Sendings to the backend: of a request as it came, of one again, of a part of one that was too large.",
+);
+pub(super) const QUEUED: Family = untyped(
+    "otelcol_exporter_queue_size",
+    "Requests that wait in a queue: always 0, since a request is answered when its backend has answered.",
+);
 pub(super) const SPANS: Family = counter("gramtrace_spans_total", "Spans of the GenAI kind by what became of them.");
 pub(super) const DIALECTS: Family =
     counter("gramtrace_dialect_spans_total", "Spans of the GenAI kind by the family of attribute names they use.");

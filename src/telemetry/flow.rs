@@ -7,12 +7,63 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::otlp::Signal;
 
+/// Why items did not get through. A closed set: it is a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The backend could not be reached, or asked to come back later.
+    Unavailable,
+    /// The backend did not answer in time.
+    Timeout,
+    /// The backend has too much to do, and said so.
+    Throttled,
+    /// The backend refused the credentials of this process.
+    Credentials,
+    /// The backend refused them for good.
+    Refused,
+    /// The backend does not take this signal.
+    Unserved,
+    /// They are too large for the backend, each by itself.
+    TooLarge,
+    /// Whoever sent them went away, or its deadline passed, before there was an answer.
+    Abandoned,
+}
+
+impl Loss {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Throttled,
+        Self::Credentials,
+        Self::Refused,
+        Self::Unserved,
+        Self::TooLarge,
+        Self::Abandoned,
+    ];
+
+    /// The reason as a label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Throttled => "throttled",
+            Self::Credentials => "credentials",
+            Self::Refused => "refused",
+            Self::Unserved => "unserved",
+            Self::TooLarge => "too_large",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// The counts of one component and one signal. They only grow.
 #[derive(Debug, Default)]
 struct Flow {
     admitted: AtomicU64,
     passed: AtomicU64,
-    failed: AtomicU64,
+    /// In the order of [`Loss::ALL`].
+    failed: [AtomicU64; Loss::ALL.len()],
     rejected: AtomicU64,
 }
 
@@ -21,6 +72,9 @@ struct Flow {
 pub(super) struct Level {
     pub(super) admitted: u64,
     pub(super) passed: u64,
+    /// In the order of [`Loss::ALL`].
+    pub(super) lost: [u64; Loss::ALL.len()],
+    /// The sum of `lost`.
     pub(super) failed: u64,
     pub(super) rejected: u64,
     pub(super) in_flight: u64,
@@ -48,8 +102,10 @@ impl Flows {
         self.of(signal).passed.fetch_add(items, Ordering::Release);
     }
 
-    pub(super) fn fail(&self, signal: Signal, items: u64) {
-        self.of(signal).failed.fetch_add(items, Ordering::Release);
+    pub(super) fn fail(&self, signal: Signal, items: u64, loss: Loss) {
+        if let Some((_, failed)) = Loss::ALL.iter().zip(&self.of(signal).failed).find(|(known, _)| **known == loss) {
+            failed.fetch_add(items, Ordering::Release);
+        }
     }
 
     pub(super) fn reject(&self, signal: Signal, items: u64) {
@@ -59,11 +115,12 @@ impl Flows {
     pub(super) fn level(&self, signal: Signal) -> Level {
         let flow = self.of(signal);
         let passed = flow.passed.load(Ordering::Acquire);
-        let failed = flow.failed.load(Ordering::Acquire);
+        let lost = flow.failed.each_ref().map(|failed| failed.load(Ordering::Acquire));
+        let failed = lost.iter().sum();
         let rejected = flow.rejected.load(Ordering::Acquire);
         let admitted = flow.admitted.load(Ordering::Acquire);
         let in_flight = admitted.saturating_sub(passed).saturating_sub(failed).saturating_sub(rejected);
-        Level { admitted, passed, failed, rejected, in_flight }
+        Level { admitted, passed, lost, failed, rejected, in_flight }
     }
 
     fn of(&self, signal: Signal) -> &Flow {
@@ -72,9 +129,9 @@ impl Flows {
 }
 
 /// Items that are inside a component. Whoever drops it without a word (a sender that hung up, a deadline that
-/// passed) has failed them, so nothing is ever lost from the books.
+/// passed) has abandoned them, so nothing is ever lost from the books.
 #[derive(Debug)]
-#[must_use = "dropping it counts the items as failed"]
+#[must_use = "dropping it counts the items as abandoned"]
 pub struct InFlight {
     flows: Arc<Flows>,
     signal: Signal,
@@ -95,15 +152,29 @@ impl InFlight {
         self.unsettled = 0;
     }
 
-    /// The items were not taken: the same as dropping it, said aloud.
-    pub fn failed(self) {
-        drop(self);
+    /// The items did not get through.
+    pub fn failed(mut self, loss: Loss) {
+        self.flows.fail(self.signal, self.unsettled, loss);
+        self.unsettled = 0;
+    }
+
+    /// How many of them are not settled yet.
+    #[must_use]
+    pub const fn items(&self) -> u64 {
+        self.unsettled
+    }
+
+    /// Takes `items` of them (at most all) apart, to be settled by themselves.
+    pub fn split_off(&mut self, items: u64) -> Self {
+        let items = items.min(self.unsettled);
+        self.unsettled -= items;
+        Self { flows: Arc::clone(&self.flows), signal: self.signal, unsettled: items }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.flows.fail(self.signal, self.unsettled);
+        self.flows.fail(self.signal, self.unsettled, Loss::Abandoned);
     }
 }
 
@@ -121,11 +192,27 @@ mod tests {
         let third = InFlight::admit(Arc::clone(&flows), Signal::Traces, 1);
         first.acknowledged(3);
         drop(second);
-        let expected = Level { admitted: 16, passed: 7, failed: 5, rejected: 3, in_flight: 1 };
+        let expected =
+            Level { admitted: 16, passed: 7, failed: 5, lost: [0, 0, 0, 0, 0, 0, 0, 5], rejected: 3, in_flight: 1 };
         assert_eq!(flows.level(Signal::Traces), expected);
-        third.failed();
-        assert_eq!(flows.level(Signal::Traces), Level { failed: 6, in_flight: 0, ..expected });
+        third.failed(Loss::Timeout);
+        let lost = [0, 1, 0, 0, 0, 0, 0, 5];
+        assert_eq!(flows.level(Signal::Traces), Level { failed: 6, lost, in_flight: 0, ..expected });
         assert_eq!(flows.level(Signal::Logs).admitted, 0);
+    }
+
+    #[test]
+    fn what_is_split_off_is_settled_by_itself_and_nothing_twice() {
+        let flows = Arc::new(Flows::default());
+        let mut whole = InFlight::admit(Arc::clone(&flows), Signal::Metrics, 10);
+        whole.split_off(4).acknowledged(1);
+        whole.split_off(3).failed(Loss::TooLarge);
+        let rest = whole.split_off(99);
+        drop(whole);
+        let level = flows.level(Signal::Metrics);
+        assert_eq!((level.admitted, level.passed, level.rejected, level.failed, level.in_flight), (10, 3, 1, 3, 3));
+        rest.acknowledged(0);
+        assert_eq!(flows.level(Signal::Metrics).passed, 6);
     }
 
     #[test]
@@ -142,7 +229,7 @@ mod tests {
         let work = || {
             for round in 0..4000u64 {
                 let items = InFlight::admit(Arc::clone(&flows), Signal::Traces, round % 7);
-                if round % 3 == 0 { items.failed() } else { items.acknowledged(round % 2) }
+                if round % 3 == 0 { items.failed(Loss::Refused) } else { items.acknowledged(round % 2) }
             }
         };
         thread::scope(|scope| {

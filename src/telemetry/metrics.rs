@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::counting::Counting;
+use super::exporter::{self, ExporterMetrics};
 use super::families as name;
-use super::flow::{Flows, InFlight, Level, place};
+use super::flow::{Flows, InFlight, Level, Loss, place};
 use super::roll::{OTHER, Roll};
-use super::text::{Exposition, Family};
+use super::text::Exposition;
 use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
 
@@ -41,15 +42,8 @@ pub struct ReceiverMetrics {
     requests: Arc<[Tally; Signal::ALL.len() + 1]>,
 }
 
-/// The counters of one exporter. Cheap to clone: clones count together.
-#[derive(Debug, Clone)]
-pub struct ExporterMetrics {
-    exporter: Arc<str>,
-    flows: Arc<Flows>,
-}
-
 /// One figure of a reading.
-type Figure = fn(Level) -> u64;
+pub(super) type Figure = fn(Level) -> u64;
 
 /// Counts by one label of a closed set.
 #[derive(Debug, Default)]
@@ -107,28 +101,22 @@ impl Metrics {
     pub fn refused(&self, receiver: &str, transport: &'static str, signal: Signal, items: u64) {
         let flows = &self.find_receiver(receiver, transport).flows;
         flows.admit(signal, items);
-        flows.fail(signal, items);
+        flows.fail(signal, items, Loss::Refused);
     }
 
     /// Counts items that an exporter's backend acknowledged, without those it rejected.
     pub fn sent(&self, exporter: &str, signal: Signal, items: u64) {
-        let flows = &self.find_exporter(exporter).flows;
-        flows.admit(signal, items);
-        flows.pass(signal, items);
+        self.find_exporter(exporter).send(signal, items).acknowledged(0);
     }
 
-    /// Counts items that an exporter could not deliver.
+    /// Counts items that an exporter's backend refused for good.
     pub fn send_failed(&self, exporter: &str, signal: Signal, items: u64) {
-        let flows = &self.find_exporter(exporter).flows;
-        flows.admit(signal, items);
-        flows.fail(signal, items);
+        self.find_exporter(exporter).send(signal, items).failed(Loss::Refused);
     }
 
     /// Counts items that a backend rejected in a partial success.
     pub fn rejected_by_backend(&self, exporter: &str, signal: Signal, items: u64) {
-        let flows = &self.find_exporter(exporter).flows;
-        flows.admit(signal, items);
-        flows.reject(signal, items);
+        self.find_exporter(exporter).send(signal, items).acknowledged(items);
     }
 
     /// Counts spans of the GenAI kind by their `gramtrace.status`. Booking 0 makes the status stand on `/metrics`.
@@ -182,7 +170,7 @@ impl Metrics {
     }
 
     fn find_exporter(&self, exporter: &str) -> &ExporterMetrics {
-        let is = |known: &ExporterMetrics| &*known.exporter == exporter;
+        let is = |known: &ExporterMetrics| known.name() == exporter;
         self.0.exporters.find_or_add(is, || ExporterMetrics::new(exporter)).unwrap_or_else(|| {
             self.0.over_capacity.fetch_add(1, Ordering::Relaxed);
             &self.0.other_exporter
@@ -231,25 +219,7 @@ impl Metrics {
         if self.0.over_capacity.load(Ordering::Relaxed) > 0 {
             exporters.push(&self.0.other_exporter);
         }
-        let levels: Vec<_> =
-            exporters.iter().map(|known| Signal::ALL.map(|signal| known.flows.level(signal))).collect();
-        let read = || exporters.iter().zip(&levels);
-        for signal in Signal::ALL {
-            let at = place(signal);
-            text.family(name::SENT[at], read().map(|(known, level)| (vec![known.label()], level[at].passed)));
-            text.family(name::SEND_FAILED[at], read().map(|(known, level)| (vec![known.label()], level[at].failed)));
-        }
-        let figures: [(Family, Figure); 3] = [
-            (name::ADMITTED, |level| level.admitted),
-            (name::REJECTED, |level| level.rejected),
-            (name::UNDERWAY, |level| level.in_flight),
-        ];
-        for (family, figure) in figures {
-            let samples = read().flat_map(|(known, level)| {
-                Signal::ALL.map(|signal| (vec![known.label(), ("signal", signal.name())], figure(level[place(signal)])))
-            });
-            text.family(family, samples);
-        }
+        exporter::encode(&exporters, text);
     }
 }
 
@@ -294,22 +264,6 @@ impl ReceiverMetrics {
     }
 }
 
-impl ExporterMetrics {
-    fn new(exporter: &str) -> Self {
-        Self { exporter: exporter.into(), flows: Arc::default() }
-    }
-
-    /// Counts items that are about to be sent. They are sent when they are said to be acknowledged, but for those
-    /// that the backend rejected, else failed.
-    pub fn send(&self, signal: Signal, items: u64) -> InFlight {
-        InFlight::admit(Arc::clone(&self.flows), signal, items)
-    }
-
-    fn label(&self) -> (&'static str, &str) {
-        ("exporter", &self.exporter)
-    }
-}
-
 impl Tally {
     pub(super) fn add(&self, label: &'static str, amount: u64) {
         let count = self.counts.find_or_add(|(known, _)| *known == label, || (label, AtomicU64::new(0)));
@@ -335,6 +289,7 @@ fn resident_bytes() -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::exporter::Attempt;
     use super::*;
 
     /// Reads the text format as its documentation says, by splitting: a sample to its value, a name to its type.
@@ -401,7 +356,7 @@ mod tests {
         let metrics = Metrics::new();
         let exporter = metrics.exporter("otlp");
         exporter.send(Signal::Traces, 100).acknowledged(4);
-        exporter.send(Signal::Traces, 30).failed();
+        exporter.send(Signal::Traces, 30).failed(Loss::Timeout);
         let underway = exporter.send(Signal::Traces, 6);
         metrics.sent("otlp", Signal::Traces, 1);
         metrics.rejected_by_backend("otlp", Signal::Traces, 2);
@@ -412,6 +367,26 @@ mod tests {
         assert_eq!(samples["gramtrace_exporter_rejected_items_total{exporter=\"otlp\",signal=\"traces\"}"], 6.0);
         assert_eq!(samples["gramtrace_exporter_in_flight_items{exporter=\"otlp\",signal=\"traces\"}"], 6.0);
         drop(underway);
+    }
+
+    #[test]
+    fn what_was_not_delivered_is_counted_by_why_and_sendings_by_what_they_were() {
+        let metrics = Metrics::new();
+        let exporter = metrics.exporter("otlp");
+        exporter.send(Signal::Logs, 5).failed(Loss::TooLarge);
+        drop(exporter.send(Signal::Logs, 2));
+        exporter.attempt(Signal::Logs, Attempt::First);
+        exporter.attempt(Signal::Logs, Attempt::Retry);
+        exporter.attempt(Signal::Logs, Attempt::Retry);
+        let samples = samples(&metrics);
+        let logs = |name: &str, label: &str| samples[&format!("{name}{{exporter=\"otlp\",signal=\"logs\",{label}}}")];
+        assert_eq!(logs("gramtrace_exporter_failed_items_total", "reason=\"too_large\""), 5.0);
+        assert_eq!(logs("gramtrace_exporter_failed_items_total", "reason=\"abandoned\""), 2.0);
+        assert_eq!(logs("gramtrace_exporter_failed_items_total", "reason=\"timeout\""), 0.0);
+        assert_eq!(samples["otelcol_exporter_send_failed_log_records{exporter=\"otlp\"}"], 7.0);
+        assert_eq!(logs("gramtrace_exporter_attempts_total", "attempt=\"first\""), 1.0);
+        assert_eq!(logs("gramtrace_exporter_attempts_total", "attempt=\"retry\""), 2.0);
+        assert_eq!(samples["otelcol_exporter_queue_size{exporter=\"otlp\",data_type=\"logs\"}"], 0.0);
     }
 
     #[test]

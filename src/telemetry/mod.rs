@@ -2,6 +2,7 @@
 //! configuration, of sockets, or of what is inside a request.
 
 mod counting;
+mod exporter;
 mod families;
 mod flow;
 pub mod logs;
@@ -11,8 +12,9 @@ mod text;
 mod throttle;
 mod unknown_models;
 
-pub use flow::InFlight;
+pub use exporter::{Attempt, ExporterMetrics};
+pub use flow::{InFlight, Loss};
 pub use logs::{LogEncoding, LogError, LogLevel, LogSettings};
-pub use metrics::{ExporterMetrics, Metrics, ReceiverMetrics};
+pub use metrics::{Metrics, ReceiverMetrics};
 pub use throttle::{Suppressed, Throttle};
 pub use unknown_models::{UnknownModel, UnknownModelList};

@@ -15,7 +15,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::support::collector::{Collector, Setup};
 use crate::support::raw::{Raw, answer, grpc_answer};
-use crate::support::{delivered, grpc, grpc_settings, refused, request, retry};
+use crate::support::{delivered, grpc, grpc_settings, our_fault, refused, request, retry};
 use gramtrace::exporter::{GrpcExporter, Outcome};
 
 const MIB: usize = 1 << 20;
@@ -34,7 +34,7 @@ fn with_retry_info(code: Code, delay: Option<Duration>) -> Status {
 }
 
 #[tokio::test]
-async fn a_passing_condition_is_retried_with_the_backends_code_and_message() {
+async fn o_25_a_passing_condition_is_retried_with_the_backends_code_and_message() {
     for code in
         [Code::Cancelled, Code::DeadlineExceeded, Code::Aborted, Code::OutOfRange, Code::Unavailable, Code::DataLoss]
     {
@@ -46,7 +46,7 @@ async fn a_passing_condition_is_retried_with_the_backends_code_and_message() {
 }
 
 #[tokio::test]
-async fn everything_else_is_refused_with_the_backends_code_and_message() {
+async fn o_25_everything_else_is_refused_with_the_backends_code_and_message() {
     for code in [
         Code::Unknown,
         Code::InvalidArgument,
@@ -63,7 +63,7 @@ async fn everything_else_is_refused_with_the_backends_code_and_message() {
 }
 
 #[tokio::test]
-async fn retry_info_makes_exhaustion_a_passing_condition() {
+async fn o_25_retry_info_makes_exhaustion_a_passing_condition() {
     let second = Some(Duration::from_secs(1));
     let failure = retry(answered(with_retry_info(Code::ResourceExhausted, second)).await);
     assert_eq!((failure.code, failure.retry_after), (Code::ResourceExhausted, second));
@@ -73,7 +73,7 @@ async fn retry_info_makes_exhaustion_a_passing_condition() {
 }
 
 #[tokio::test]
-async fn retry_info_says_when_to_come_back() {
+async fn o_28_retry_info_says_when_to_come_back() {
     let delay = Some(Duration::from_millis(2500));
     let failure = retry(answered(with_retry_info(Code::Unavailable, delay)).await);
     assert_eq!(failure.retry_after, delay);
@@ -82,7 +82,7 @@ async fn retry_info_says_when_to_come_back() {
 #[tokio::test]
 async fn refused_credentials_are_no_fault_of_the_sender() {
     for code in [Code::Unauthenticated, Code::PermissionDenied] {
-        let failure = retry(answered(Status::new(code, "bad token")).await);
+        let failure = our_fault(answered(Status::new(code, "bad token")).await);
         assert_eq!(failure.code, Code::Unavailable);
         let start =
             "exporter `otlp/backend`: gramtrace's own credentials for this exporter were refused by the backend";
@@ -102,7 +102,7 @@ async fn an_error_without_a_message_is_told_by_its_code() {
 }
 
 #[tokio::test]
-async fn a_partial_success_is_handed_through() {
+async fn o_19_a_partial_success_is_handed_through() {
     for compress_answers in [false, true] {
         let setup = Setup { compress_answers, ..Setup::default() };
         let collector = Collector::set_up(setup, || Ok(Some((3, "too old".to_owned()))));
@@ -135,7 +135,7 @@ fn answer_of(len: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_answer_of_4_mib_is_read_and_one_byte_more_is_refused() {
+async fn o_16_an_answer_of_4_mib_is_read_and_one_byte_more_is_refused() {
     let sized = |len: usize| async move {
         let framed = frame::encode(&answer_of(len)).unwrap();
         assert_eq!(framed.len(), len + frame::PREFIX_LEN);
@@ -149,7 +149,7 @@ async fn an_answer_of_4_mib_is_read_and_one_byte_more_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_that_inflates_beyond_4_mib_is_refused() {
+async fn o_16_an_answer_that_inflates_beyond_4_mib_is_refused() {
     let bomb = Encoding::Gzip.deflate(&answer_of(5 * MIB).into(), 1).unwrap();
     let mut framed = frame::prefix(true, bomb.len()).unwrap().to_vec();
     framed.extend_from_slice(&bomb);
@@ -256,7 +256,7 @@ async fn what_a_proxy_says_instead_is_judged_by_its_http_status() {
 async fn a_proxy_that_refuses_our_credentials_is_no_fault_of_the_sender() {
     for status in [401, 403] {
         let raw = Raw::answering(move |_| answer(status, &[], "")).await;
-        let failure = retry(send(raw.address).await);
+        let failure = our_fault(send(raw.address).await);
         assert_eq!(failure.code, Code::Unavailable);
         assert!(failure.message.contains("gramtrace's own credentials"), "{}", failure.message);
     }

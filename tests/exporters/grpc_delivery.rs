@@ -15,7 +15,7 @@ use tonic::Code;
 
 use crate::support::collector::{Collector, Setup};
 use crate::support::raw::{Raw, grpc_answer, header_map};
-use crate::support::{delivered, grpc, grpc_settings, headers, many_spans, refused, request, retry};
+use crate::support::{delivered, grpc, grpc_settings, headers, many_spans, request, retry, too_large};
 
 #[tokio::test]
 async fn every_signal_arrives_at_its_service_as_it_was_sent() {
@@ -29,7 +29,7 @@ async fn every_signal_arrives_at_its_service_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn metadata_and_the_user_agent_go_with_every_request() {
+async fn o_30_metadata_and_the_user_agent_go_with_every_request() {
     let collector = Collector::start().await;
     let mut settings = grpc_settings(collector.address);
     settings.headers =
@@ -109,10 +109,10 @@ async fn compression_shows_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_request_over_64_mib_is_not_sent() {
+async fn o_16_a_request_over_64_mib_is_not_sent() {
     let collector = Collector::start().await;
     let body = Bytes::from(vec![0; MAX_REQUEST_BYTES + 1]);
-    let failure = refused(grpc(collector.address).send(Signal::Traces, body, None).await);
+    let failure = too_large(grpc(collector.address).send(Signal::Traces, body, None).await);
     assert_eq!(failure.code, Code::ResourceExhausted);
     assert_eq!(
         failure.message,

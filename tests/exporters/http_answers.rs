@@ -12,7 +12,7 @@ use tonic::Code;
 use tonic_types::pb;
 
 use crate::support::raw::{Raw, answer};
-use crate::support::{delivered, http, refused, request, retry};
+use crate::support::{delivered, http, our_fault, refused, request, retry, too_large};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -29,12 +29,12 @@ async fn answered(status: u16, headers: &'static [(&str, &str)], body: impl Into
 fn failure(outcome: Outcome) -> Failure {
     match outcome {
         Outcome::Retry(failure) | Outcome::Refused(failure) => failure,
-        Outcome::Delivered { .. } => panic!("delivered"),
+        other => panic!("no failure: {other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_status_of_the_retryable_four_is_retried() {
+async fn o_26_a_status_of_the_retryable_four_is_retried() {
     for status in [429, 502, 503, 504] {
         let failure = retry(answered(status, &[], "").await);
         assert_eq!((failure.code, failure.retry_after), (Code::Unavailable, None), "{status}");
@@ -43,14 +43,13 @@ async fn a_status_of_the_retryable_four_is_retried() {
 }
 
 #[tokio::test]
-async fn any_other_status_is_refused_with_a_code_that_says_what_it_said() {
+async fn o_26_any_other_status_is_refused_with_a_code_that_says_what_it_said() {
     for (status, code) in [
         (302, Code::Unknown),
         (400, Code::InvalidArgument),
         (404, Code::Unimplemented),
         (405, Code::Unimplemented),
         (408, Code::Unknown),
-        (413, Code::ResourceExhausted),
         (415, Code::Unimplemented),
         (418, Code::Unknown),
         (422, Code::InvalidArgument),
@@ -63,9 +62,18 @@ async fn any_other_status_is_refused_with_a_code_that_says_what_it_said() {
 }
 
 #[tokio::test]
+async fn o_52_413_and_what_a_go_server_says_instead_mean_too_large() {
+    let go = answered(400, &[("content-type", "text/plain")], "http: request body too large").await;
+    for outcome in [answered(413, &[], "").await, go] {
+        let failure = too_large(outcome);
+        assert_eq!((failure.code, failure.retry_after), (Code::ResourceExhausted, None));
+    }
+}
+
+#[tokio::test]
 async fn refused_credentials_are_no_fault_of_the_sender() {
     for status in [401, 403] {
-        let failure = retry(answered(status, &[("content-type", "text/plain")], "bad key").await);
+        let failure = our_fault(answered(status, &[("content-type", "text/plain")], "bad key").await);
         assert_eq!(failure.code, Code::Unavailable);
         let start =
             "exporter `otlp/backend`: gramtrace's own credentials for this exporter were refused by the backend";
@@ -111,7 +119,7 @@ async fn a_long_error_in_plain_text_is_cut() {
 }
 
 #[tokio::test]
-async fn retry_after_in_seconds_says_when_to_come_back() {
+async fn o_27_retry_after_in_seconds_says_when_to_come_back() {
     for status in [429, 502, 503, 504] {
         let failure = retry(answered(status, &[("retry-after", "7")], "").await);
         assert_eq!(failure.retry_after, Some(Duration::from_secs(7)), "{status}");
@@ -121,7 +129,7 @@ async fn retry_after_in_seconds_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn retry_after_as_a_date_says_when_to_come_back() {
+async fn o_27_retry_after_as_a_date_says_when_to_come_back() {
     let raw = Raw::answering(|_| {
         let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
         answer(503, &[("retry-after", &date)], "")
@@ -151,7 +159,7 @@ async fn any_2xx_is_an_acknowledgement() {
 }
 
 #[tokio::test]
-async fn a_partial_success_is_handed_through_in_protobuf() {
+async fn o_19_a_partial_success_is_handed_through_in_protobuf() {
     let json = r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"no"}}"#;
     for outcome in [
         answered(200, &[PROTOBUF], THREE_REJECTED).await,
@@ -189,7 +197,7 @@ async fn a_success_that_claims_to_be_an_otlp_answer_and_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_over_4_mib_is_refused() {
+async fn o_16_an_answer_over_4_mib_is_refused() {
     const LIMIT: usize = 4 << 20;
     assert!(delivered(answered(200, &[], vec![b'x'; LIMIT]).await).is_empty());
     let large = answered(200, &[], vec![b'x'; LIMIT + 1]).await;

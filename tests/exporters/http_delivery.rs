@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tonic::Code;
 
 use crate::support::raw::{Raw, answer};
-use crate::support::{delivered, headers, http, http_settings, many_spans, refused, request, retry};
+use crate::support::{delivered, headers, http, http_settings, many_spans, refused, request, retry, too_large};
 
 async fn taking() -> Raw {
     Raw::answering(|_| answer(200, &[("content-type", "application/x-protobuf")], "")).await
@@ -35,7 +35,7 @@ async fn every_signal_arrives_at_its_path_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn headers_and_the_user_agent_go_with_every_request() {
+async fn o_30_headers_and_the_user_agent_go_with_every_request() {
     let raw = taking().await;
     let mut settings = http_settings(&raw.url());
     settings.headers = headers(&[("Api-Key", "s3cret"), ("x-tenant", "a")]);
@@ -85,10 +85,10 @@ async fn compression_shows_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_request_over_64_mib_is_not_sent() {
+async fn o_16_a_request_over_64_mib_is_not_sent() {
     let raw = taking().await;
     let body = Bytes::from(vec![0; MAX_REQUEST_BYTES + 1]);
-    let failure = refused(http(&raw.url()).send(Signal::Traces, body, None).await);
+    let failure = too_large(http(&raw.url()).send(Signal::Traces, body, None).await);
     assert_eq!(failure.code, Code::ResourceExhausted);
     assert_eq!(raw.connections(), 0);
 }

@@ -55,7 +55,7 @@ fn tls_to(address: SocketAddr) -> (GrpcExporter, HttpExporter) {
 }
 
 #[tokio::test]
-async fn a_refused_connection_names_the_exporter_the_endpoint_and_the_cause() {
+async fn o_26_a_refused_connection_names_the_exporter_the_endpoint_and_the_cause() {
     let address = unused().await;
     let causes = "tcp connect error: Connection refused (os error 111): nothing listens there: is the backend \
                   running, and is the port of `endpoint` right?";

@@ -110,6 +110,7 @@ impl Sender {
 fn acknowledged(outcome: Outcome) -> Result<(), String> {
     match outcome {
         Outcome::Delivered { .. } => Ok(()),
-        Outcome::Retry(failure) | Outcome::Refused(failure) => Err(failure.message),
+        Outcome::Retry(failure) | Outcome::OurFault(failure) => Err(failure.message),
+        Outcome::Refused(failure) | Outcome::TooLarge(failure) => Err(failure.message),
     }
 }

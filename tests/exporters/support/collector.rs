@@ -56,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) tls: Option<ServerTlsConfig>,
     pub(crate) compress_answers: bool,
+    /// Larger messages are refused in tonic's own words.
+    pub(crate) max_message_bytes: Option<usize>,
 }
 
 impl Collector {
@@ -79,8 +81,8 @@ impl Collector {
         if let Some(tls) = setup.tls {
             server = server.tls_config(tls).unwrap();
         }
-        let compressed = setup.compress_answers;
-        let router = service_fn(move |request| route(services.clone(), compressed, request));
+        let (compressed, max_bytes) = (setup.compress_answers, setup.max_message_bytes.unwrap_or(usize::MAX));
+        let router = service_fn(move |request| route(services.clone(), compressed, max_bytes, request));
         let serving = tokio::spawn(async move {
             let shutdown = async { drop(stopped.await) };
             server.serve_with_incoming_shutdown(router, incoming, shutdown).await.unwrap();
@@ -102,11 +104,12 @@ impl Collector {
 async fn route(
     services: Services,
     compressed: bool,
+    max_bytes: usize,
     request: HttpRequest<Body>,
 ) -> Result<HttpResponse<Body>, Infallible> {
     macro_rules! serve {
         ($server:ident) => {{
-            let server = $server::new(services).accept_compressed(Gzip).max_decoding_message_size(usize::MAX);
+            let server = $server::new(services).accept_compressed(Gzip).max_decoding_message_size(max_bytes);
             let mut server = if compressed { server.send_compressed(Gzip) } else { server };
             server.call(request).await
         }};

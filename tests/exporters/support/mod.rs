@@ -4,15 +4,17 @@ pub(crate) mod collector;
 pub(crate) mod pki;
 pub(crate) mod raw;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gramtrace::exporter::{
-    DEFAULT_LEVEL, GrpcExporter, GrpcExporterSettings, Headers, HttpExporter, HttpExporterSettings, Keepalive, Outcome,
-    TlsSettings, http_endpoints,
+    DEFAULT_LEVEL, Delivery, DeliverySettings, Destination, Exporter, GrpcExporter, GrpcExporterSettings, Headers,
+    HttpExporter, HttpExporterSettings, Keepalive, Outcome, RetrySettings, TlsSettings, http_endpoints,
 };
 use gramtrace::otlp::Signal;
 use gramtrace::rejection::Failure;
+use gramtrace::telemetry::Metrics;
 use gramtrace::wire::Encoding;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -57,6 +59,45 @@ pub(crate) fn many_spans(spans: usize) -> Bytes {
     let scope_spans = vec![ScopeSpans { spans: vec![span; spans], ..ScopeSpans::default() }];
     let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
     ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+}
+
+/// A traces request of one span for each of `names`, under one resource, each with a span id of its own.
+pub(crate) fn named_spans<'a>(names: impl IntoIterator<Item = &'a str>) -> Bytes {
+    let span = |(at, name): (u64, &str)| Span {
+        trace_id: vec![7; 16],
+        span_id: (at + 1).to_be_bytes().to_vec(),
+        name: name.to_owned(),
+        ..Span::default()
+    };
+    let spans = (0..).zip(names).map(span).collect();
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec().into()
+}
+
+/// The ids of the spans in traces requests, in order, as numbers.
+pub(crate) fn span_ids(requests: impl IntoIterator<Item = Bytes>) -> Vec<u64> {
+    let decoded = requests.into_iter().map(|body| ExportTraceServiceRequest::decode(body).unwrap());
+    let scopes = decoded.flat_map(|it| it.resource_spans).flat_map(|it| it.scope_spans);
+    scopes.flat_map(|scope| scope.spans).map(|span| u64::from_be_bytes(span.span_id.try_into().unwrap())).collect()
+}
+
+/// A delivery by `exporter`, and the counters that it books in.
+pub(crate) fn delivery(exporter: impl Into<Exporter>, settings: DeliverySettings) -> (Delivery, Metrics) {
+    let metrics = Metrics::new();
+    let destination = Destination { exporter: Arc::new(exporter.into()), delivery: settings };
+    (Delivery::new(destination, &metrics), metrics)
+}
+
+/// Again after a millisecond or so, for a quarter of a minute.
+pub(crate) fn impatient() -> DeliverySettings {
+    let retry = RetrySettings {
+        initial_interval: Duration::from_millis(1),
+        max_interval: Duration::from_millis(2),
+        max_elapsed_time: Duration::from_secs(15),
+        ..RetrySettings::default()
+    };
+    DeliverySettings { retry: Some(retry), ..DeliverySettings::default() }
 }
 
 /// Plaintext, uncompressed, five seconds.
@@ -111,6 +152,20 @@ pub(crate) fn retry(outcome: Outcome) -> Failure {
     match outcome {
         Outcome::Retry(failure) => failure,
         other => panic!("not retryable: {other:?}"),
+    }
+}
+
+pub(crate) fn our_fault(outcome: Outcome) -> Failure {
+    match outcome {
+        Outcome::OurFault(failure) => failure,
+        other => panic!("not our fault: {other:?}"),
+    }
+}
+
+pub(crate) fn too_large(outcome: Outcome) -> Failure {
+    match outcome {
+        Outcome::TooLarge(failure) => failure,
+        other => panic!("not too large: {other:?}"),
     }
 }
 
