@@ -289,8 +289,8 @@ fn resident_bytes() -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::exporter::Attempt;
     use super::*;
+    use crate::telemetry::Attempt;
 
     /// Reads the text format as its documentation says, by splitting: a sample to its value, a name to its type.
     fn parse(text: &str) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
