@@ -5,31 +5,17 @@ sink are what is tested.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import claims
+from client import Client, run_client
 from gateway import Gateway
-from sink import REQUESTS, Sink, parse_json
+from report import Report
+from sink import Sink
 
 HERE = Path(__file__).parent
-CLIENT_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client and the way it sends."""
-
-    language: str
-    protocol: str
-    compression: str
-
-    def __str__(self):
-        return f"{self.language} {self.protocol} {self.compression}"
 
 
 CLIENTS = [
@@ -40,54 +26,6 @@ CLIENTS = [
     Client("javascript", "http/json", "none"),
     Client("javascript", "http/json", "gzip"),
 ]
-
-
-class Report:
-    """A row for each client and exporter: how many claims held, and each that did not."""
-
-    def __init__(self):
-        self.passed = self.failed = 0
-        print(f"{'client':26}{'backend':11}{'held':>6}{'failed':>8}")
-
-    def row(self, client, backend, results):
-        broken = [(claim, problems) for claim, problems in results if problems]
-        print(f"{client!s:26}{backend:11}{len(results) - len(broken):6}{len(broken):8}")
-        for claim, problems in broken:
-            print(f"  FAIL {claim}")
-            for problem in problems:
-                print("       " + str(problem).replace("\n", "\n       "))
-        self.passed += len(results) - len(broken)
-        self.failed += len(broken)
-
-
-def run_client(client, ports, folder, js_folder):
-    """Runs a client to its end; gives what its exporters reported and the requests that they made, by signal."""
-    endpoint = f"http://127.0.0.1:{ports['grpc' if client.protocol == 'grpc' else 'http']}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": client.protocol,
-    }
-    if client.compression != "none":  # Python's gRPC exporter takes no `none`
-        environment["OTEL_EXPORTER_OTLP_COMPRESSION"] = client.compression
-    if client.language == "python":
-        command = [sys.executable, str(HERE / "send.py"), str(folder)]
-    else:
-        command = ["node", str(js_folder / "send.mjs"), str(folder), str(HERE / "spans.json")]
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CLIENT_SECONDS)
-    if done.returncode != 0:
-        raise RuntimeError(f"{client} ended with {done.returncode}:\n{done.stderr}")
-    reports = json.loads(done.stdout.splitlines()[-1])
-    return reports, {signal: read_sent(folder, signal) for signal in reports}
-
-
-def read_sent(folder, signal):
-    def read(path):
-        if path.suffix == ".json":
-            return parse_json(signal, path.read_text("utf-8"))
-        return REQUESTS[signal].FromString(path.read_bytes())
-
-    files = folder.glob(f"{signal}-*")
-    return [read(path) for path in sorted(files, key=lambda path: int(path.stem.rpartition("-")[2]))]
 
 
 def client_claims(client_run, arrived, scenario):
@@ -128,10 +66,10 @@ def check(report, exporter, folder, sink, options):
             sent.mkdir()
             client_run = run_client(client, ports, sent, options.js)
             results = client_claims(client_run, sink.take(), scenario if gateway else None)
-            report.row(client, exporter or "sink", list(results))
+            report.row((client, exporter or "sink"), results)
         if gateway:
             results = gateway_claims(gateway, len(clients) * len(scenario["spans"]))
-            report.row("gramtrace", exporter, list(results))
+            report.row(("gramtrace", exporter), results)
     finally:
         if gateway:
             gateway.stop()
@@ -145,7 +83,7 @@ def main():
     parser.add_argument("--js", type=Path, help="the folder with the installed JavaScript client; without it, no JavaScript")
     options = parser.parse_args()
 
-    report = Report()
+    report = Report(("client", 26), ("backend", 11))
     sink = Sink()
     skipped = 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -154,7 +92,7 @@ def main():
             folder.mkdir()
             skipped += check(report, exporter, folder, sink, options)
     sink.close()
-    print(f"{report.passed} passed, {report.failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    print(report.closing_line(skipped))
     return 1 if report.failed else 0
 
 

@@ -47,7 +47,7 @@ class Sink:
     """Listens from its construction to `close`."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._arrival = threading.Condition()
         self._received = []
         self._grpc = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         for service, signal in SERVICES.items():
@@ -59,9 +59,10 @@ class Sink:
         self.http_port = self._http.server_port
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
-    def take(self):
-        """What arrived since the last call, in order: (signal, message) pairs."""
-        with self._lock:
+    def take(self, seconds=0):
+        """What arrived since the last call, in order: (signal, message) pairs. Waits `seconds` at most for the first."""
+        with self._arrival:
+            self._arrival.wait_for(lambda: self._received, seconds)
             taken, self._received = self._received, []
         return taken
 
@@ -71,8 +72,9 @@ class Sink:
         self._http.server_close()
 
     def _keep(self, signal, message):
-        with self._lock:
+        with self._arrival:
             self._received.append((signal, message))
+            self._arrival.notify_all()
 
     def _grpc_export(self, signal):
         # Bytes in, bytes out: an empty answer is full success.
