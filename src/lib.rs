@@ -8,14 +8,15 @@
 //! the bytes. An [`exporter`] sends them, and the backend's answer is the sender's, or a [`rejection`] says why not.
 //! # The modules
 //! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys. [`trace`] reads receipts
-//! back, for people. [`config`] is what users write; [`app`] builds a service from it; [`cli`] holds the commands.
-//! [`telemetry`] counts and logs, [`admin`] serves health and metrics. Who may import whom is a table that a test holds
-//! the tree to.
+//! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
+//! builds a service from it; [`cli`] holds the commands. [`telemetry`] counts and logs, [`admin`] serves health and
+//! metrics. Who may import whom is a table that a test holds the tree to.
 
 pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod document;
 pub mod enrich;
 pub mod estimate;
 pub mod exporter;

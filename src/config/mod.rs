@@ -6,20 +6,16 @@ mod advice;
 mod check;
 mod client;
 mod component;
-mod document;
 mod duration;
 mod environment;
-mod error;
 mod expand;
 mod exporter;
 mod loader;
 mod print;
-mod problems;
 mod processor;
 mod reading;
 mod receiver;
 mod secret;
-mod section;
 mod service;
 mod size;
 mod telemetry;
@@ -28,10 +24,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::document::{problems, section, tree as document};
+
+pub use crate::document::{DocumentError as ConfigError, DocumentErrors as ConfigErrors};
 pub use address::{Endpoint, ListenAddress, Scheme};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
-pub use error::{ConfigError, ConfigErrors};
 pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };

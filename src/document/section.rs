@@ -4,40 +4,40 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::document::{Entry, Node, Value};
 use super::problems::Problems;
+use super::tree::{Entry, Node, Value};
 
 /// Keys that are not taken, each with what to write instead.
-pub(super) type Advice = &'static [(&'static str, &'static str)];
+pub(crate) type Advice = &'static [(&'static str, &'static str)];
 
 /// One mapping of the document, or nothing where it is null.
-pub(super) struct Section<'a> {
-    pub(super) path: String,
+pub(crate) struct Section<'a> {
+    pub(crate) path: String,
     problems: &'a Problems<'a>,
     entries: &'a [Entry],
     known: Vec<&'static str>,
 }
 
 /// One value of the document.
-pub(super) struct Field<'a> {
-    pub(super) path: String,
+pub(crate) struct Field<'a> {
+    pub(crate) path: String,
     problems: &'a Problems<'a>,
     node: &'a Node,
 }
 
 impl<'a> Section<'a> {
     /// Reports an error of the section as a whole.
-    pub(super) fn error(&self, message: impl Into<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>) {
         self.problems.error(&self.path, message);
     }
 
     /// Reports an error of one of its keys.
-    pub(super) fn error_in(&self, key: &str, message: impl Into<String>) {
+    pub(crate) fn error_in(&self, key: &str, message: impl Into<String>) {
         self.problems.error(&format!("{}::{key}", self.path), message);
     }
 
     /// The value of `key`, also where it is null; the key counts as known from now on.
-    pub(super) fn present(&mut self, key: &'static str) -> Option<Field<'a>> {
+    pub(crate) fn present(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}::{key}", self.path) };
@@ -45,17 +45,17 @@ impl<'a> Section<'a> {
     }
 
     /// The value of `key`; `None` where it is absent or null, which mean the default.
-    pub(super) fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
+    pub(crate) fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.present(key).filter(|field| !field.node.is_null())
     }
 
     /// The mapping under `key`; `None` where it is absent, null or something else, which is reported.
-    pub(super) fn section(&mut self, key: &'static str) -> Option<Self> {
+    pub(crate) fn section(&mut self, key: &'static str) -> Option<Self> {
         self.field(key)?.section()
     }
 
     /// The value of `key` as `parse` reads it; what `parse` objects to is reported.
-    pub(super) fn get<T>(
+    pub(crate) fn get<T>(
         &mut self,
         key: &'static str,
         parse: impl FnOnce(&Field<'a>) -> Result<T, String>,
@@ -71,7 +71,7 @@ impl<'a> Section<'a> {
     }
 
     /// Replaces `target` by the value of `key`, where there is a good one.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         key: &'static str,
         target: &mut T,
@@ -83,12 +83,12 @@ impl<'a> Section<'a> {
     }
 
     /// Whether `key` is there and not null.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key && !entry.value.is_null())
     }
 
     /// Every entry, for mappings whose keys are the user's.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> + use<'a, '_> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> + use<'a, '_> {
         self.entries.iter().map(|entry| {
             let path = format!("{}::{}", self.path, entry.key);
             (entry.key.as_str(), Field { path, problems: self.problems, node: &entry.value })
@@ -96,7 +96,7 @@ impl<'a> Section<'a> {
     }
 
     /// Reports the keys that nobody asked for.
-    pub(super) fn finish(self, advice: Advice) {
+    pub(crate) fn finish(self, advice: Advice) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             if self.problems.is_full() {
                 return;
@@ -117,22 +117,22 @@ impl<'a> Section<'a> {
 
 impl<'a> Field<'a> {
     /// The whole document.
-    pub(super) fn root(node: &'a Node, problems: &'a Problems<'a>) -> Self {
+    pub(crate) fn root(node: &'a Node, problems: &'a Problems<'a>) -> Self {
         Self { path: String::new(), problems, node }
     }
 
     /// Reports what is wrong with the value.
-    pub(super) fn error(&self, message: impl Into<String>) {
+    pub(crate) fn error(&self, message: impl Into<String>) {
         self.problems.error(&self.path, message);
     }
 
     /// Whether the value is known to be wrong, such as by a reference in it that leads nowhere.
-    pub(super) fn is_reported(&self) -> bool {
+    pub(crate) fn is_reported(&self) -> bool {
         self.problems.has(&self.path)
     }
 
     /// The value as a mapping, null as an empty one; anything else is reported.
-    pub(super) fn section(&self) -> Option<Section<'a>> {
+    pub(crate) fn section(&self) -> Option<Section<'a>> {
         let entries: &[Entry] = match &self.node.value {
             Value::Mapping(entries) => entries,
             Value::Scalar { .. } if self.node.is_null() => &[],
@@ -145,7 +145,7 @@ impl<'a> Field<'a> {
     }
 
     /// The value as a list; anything else is reported and gives an empty one.
-    pub(super) fn items(&self) -> impl Iterator<Item = Self> + use<'a, '_> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = Self> + use<'a, '_> {
         let items: &[Node] = match &self.node.value {
             Value::Sequence(items) => items,
             Value::Scalar { text, .. } => {
@@ -165,7 +165,7 @@ impl<'a> Field<'a> {
     }
 
     /// The value as text, as it is written: `NO` and `0123` stay what they are.
-    pub(super) fn text(&self) -> Result<&'a str, String> {
+    pub(crate) fn text(&self) -> Result<&'a str, String> {
         match (&self.node.source, &self.node.value) {
             (Some(source), _) => Ok(source),
             (None, Value::Scalar { text, .. }) => Ok(text),
@@ -174,12 +174,12 @@ impl<'a> Field<'a> {
     }
 
     /// The value as owned text.
-    pub(super) fn string(&self) -> Result<String, String> {
+    pub(crate) fn string(&self) -> Result<String, String> {
         self.text().map(str::to_owned)
     }
 
     /// The value as a truth value.
-    pub(super) fn flag(&self) -> Result<bool, String> {
+    pub(crate) fn flag(&self) -> Result<bool, String> {
         match self.plain() {
             Some("true" | "True" | "TRUE") => Ok(true),
             Some("false" | "False" | "FALSE") => Ok(false),
@@ -188,7 +188,7 @@ impl<'a> Field<'a> {
     }
 
     /// The value as a whole number from `low` to `high`.
-    pub(super) fn whole<T: TryFrom<u64>>(&self, low: u64, high: u64) -> Result<T, String> {
+    pub(crate) fn whole<T: TryFrom<u64>>(&self, low: u64, high: u64) -> Result<T, String> {
         let number = self.plain().and_then(decimal).filter(|number| (low..=high).contains(number));
         number
             .and_then(|number| T::try_from(number).ok())
@@ -196,13 +196,13 @@ impl<'a> Field<'a> {
     }
 
     /// The value as a finite number.
-    pub(super) fn number(&self) -> Result<f64, String> {
+    pub(crate) fn number(&self) -> Result<f64, String> {
         let number = self.plain().and_then(|text| f64::from_str(text).ok()).filter(|number| number.is_finite());
         number.ok_or_else(|| format!("write a finite number, not {}", self.found()))
     }
 
     /// The value as one of `words`.
-    pub(super) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<T, String> {
+    pub(crate) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<T, String> {
         let text = self.text()?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Ok(*value);
@@ -220,7 +220,7 @@ impl<'a> Field<'a> {
     }
 
     /// The value, described for an error.
-    pub(super) fn found(&self) -> String {
+    pub(crate) fn found(&self) -> String {
         match &self.node.value {
             Value::Scalar { .. } if self.node.is_null() => "nothing".to_owned(),
             Value::Scalar { text, plain: true } => format!("`{}`", shortened(text)),
@@ -232,12 +232,12 @@ impl<'a> Field<'a> {
 }
 
 /// Digits and nothing else.
-pub(super) fn decimal(text: &str) -> Option<u64> {
+pub(crate) fn decimal(text: &str) -> Option<u64> {
     if text.bytes().all(|each| each.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// Reports a value that says no more than that it is not wanted, in one line.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     let escaped: String = text.chars().take(MAX_CHARS).flat_map(printable).collect();
     if text.chars().nth(MAX_CHARS).is_some() { format!("{escaped}...") } else { escaped }
@@ -250,7 +250,7 @@ fn printable(each: char) -> impl Iterator<Item = char> {
 }
 
 /// An error for a word that is not among `known`: the nearest of them where one is near, else all of them.
-pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("{what}; did you mean `{near}`?"),
         None => format!("{what}; write {}", choice(known)),
@@ -258,7 +258,7 @@ pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
 }
 
 /// The one of `known` that `word` was probably meant to be.
-pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     let mut distances: BTreeMap<usize, &'w str> = BTreeMap::new();
     for each in known {
@@ -270,7 +270,7 @@ pub(super) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
 }
 
 /// `a`, `a` or `b`, and so on.
-pub(super) fn choice(words: &[&str]) -> String {
+pub(crate) fn choice(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         None => String::new(),

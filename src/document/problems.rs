@@ -3,29 +3,29 @@
 
 use std::cell::RefCell;
 
-use super::document::{Node, Value};
-use super::error::{ConfigError, ConfigErrors};
+use super::error::{DocumentError, DocumentErrors};
+use super::tree::{Node, Value};
 
 /// Nobody reads more at once, and memory stays bounded.
 const MAX_ERRORS: usize = 100;
 
 /// What is wrong and what is odd so far.
 #[derive(Debug, Default)]
-pub(super) struct Problems<'a> {
+pub(crate) struct Problems<'a> {
     file: Option<&'a str>,
     root: Option<&'a Node>,
-    errors: RefCell<Vec<ConfigError>>,
-    warnings: RefCell<Vec<ConfigError>>,
+    errors: RefCell<Vec<DocumentError>>,
+    warnings: RefCell<Vec<DocumentError>>,
 }
 
 impl<'a> Problems<'a> {
     /// Of a file, before anything is known of its lines.
-    pub(super) fn of(file: &'a str) -> Self {
+    pub(crate) fn of(file: &'a str) -> Self {
         Self { file: Some(file), ..Self::default() }
     }
 
     /// The same problems, now with the lines of a tree.
-    pub(super) fn with_lines<'b>(self, root: &'b Node) -> Problems<'b>
+    pub(crate) fn with_lines<'b>(self, root: &'b Node) -> Problems<'b>
     where
         'a: 'b,
     {
@@ -33,7 +33,7 @@ impl<'a> Problems<'a> {
     }
 
     /// Reports an error at a path, on the line of the deepest part of the path that is there.
-    pub(super) fn error(&self, path: &str, message: impl Into<String>) {
+    pub(crate) fn error(&self, path: &str, message: impl Into<String>) {
         if self.is_full() {
             return;
         }
@@ -41,19 +41,19 @@ impl<'a> Problems<'a> {
     }
 
     /// Reports an error whose line is known otherwise.
-    pub(super) fn error_on_line(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
+    pub(crate) fn error_on_line(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
         let file = self.file.map(str::to_owned);
-        self.push(&self.errors, ConfigError { file, line, path: path.to_owned(), message: message.into() });
+        self.push(&self.errors, DocumentError { file, line, path: path.to_owned(), message: message.into() });
     }
 
     /// Reports an error in an environment variable.
-    pub(super) fn variable(&self, name: &str, message: impl Into<String>) {
+    pub(crate) fn variable(&self, name: &str, message: impl Into<String>) {
         let message = message.into();
-        self.push(&self.errors, ConfigError { file: None, line: None, path: name.to_owned(), message });
+        self.push(&self.errors, DocumentError { file: None, line: None, path: name.to_owned(), message });
     }
 
     /// Reports something odd at a path.
-    pub(super) fn warning(&self, path: &str, message: impl Into<String>) {
+    pub(crate) fn warning(&self, path: &str, message: impl Into<String>) {
         if self.warnings.borrow().len() >= MAX_ERRORS {
             return;
         }
@@ -61,12 +61,12 @@ impl<'a> Problems<'a> {
     }
 
     /// Reports something odd whose line is known otherwise.
-    pub(super) fn warning_on_line(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
+    pub(crate) fn warning_on_line(&self, line: Option<usize>, path: &str, message: impl Into<String>) {
         let file = self.file.map(str::to_owned);
-        self.push(&self.warnings, ConfigError { file, line, path: path.to_owned(), message: message.into() });
+        self.push(&self.warnings, DocumentError { file, line, path: path.to_owned(), message: message.into() });
     }
 
-    fn push(&self, list: &RefCell<Vec<ConfigError>>, error: ConfigError) {
+    fn push(&self, list: &RefCell<Vec<DocumentError>>, error: DocumentError) {
         let mut list = list.borrow_mut();
         if list.len() < MAX_ERRORS && !list.contains(&error) {
             list.push(error);
@@ -74,17 +74,17 @@ impl<'a> Problems<'a> {
     }
 
     /// Whether so much is wrong that nothing more is reported: time to stop looking.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.errors.borrow().len() >= MAX_ERRORS
     }
 
     /// Whether an error at exactly this path has been reported: what follows from it is not worth reporting.
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(crate) fn has(&self, path: &str) -> bool {
         self.errors.borrow().iter().any(|error| error.path == path)
     }
 
     /// Whether nothing is wrong so far.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.errors.borrow().is_empty()
     }
 
@@ -92,10 +92,10 @@ impl<'a> Problems<'a> {
     ///
     /// # Errors
     /// Everything that was reported as an error.
-    pub(super) fn finish(self) -> Result<Vec<ConfigError>, ConfigErrors> {
+    pub(crate) fn finish(self) -> Result<Vec<DocumentError>, DocumentErrors> {
         let mut errors = self.errors.into_inner();
         errors.sort_by_key(|error| error.line.unwrap_or(usize::MAX));
-        if errors.is_empty() { Ok(self.warnings.into_inner()) } else { Err(ConfigErrors(errors)) }
+        if errors.is_empty() { Ok(self.warnings.into_inner()) } else { Err(DocumentErrors(errors)) }
     }
 
     fn line_of(&self, path: &str) -> Option<usize> {

@@ -18,15 +18,15 @@ const NODE_COST: usize = 64;
 
 /// What may still be spent on nodes and texts.
 #[derive(Debug)]
-pub(super) struct Budget(usize);
+pub(crate) struct Budget(usize);
 
 impl Budget {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(MAX_COST)
     }
 
     /// Pays for one node with `len` bytes of text; false where that is too much.
-    pub(super) fn spend(&mut self, len: usize) -> bool {
+    pub(crate) fn spend(&mut self, len: usize) -> bool {
         match self.0.checked_sub(NODE_COST.saturating_add(len)) {
             Some(rest) => {
                 self.0 = rest;
@@ -39,16 +39,16 @@ impl Budget {
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// From 1.
-    pub(super) line: usize,
-    pub(super) value: Value,
+    pub(crate) line: usize,
+    pub(crate) value: Value,
     /// The text behind a list or mapping that came out of a variable: what a text key takes.
-    pub(super) source: Option<String>,
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// `plain` is what has no quotes: only that can be null, a number or a truth value.
     Scalar {
         text: String,
@@ -59,15 +59,15 @@ pub(super) enum Value {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) line: usize,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) line: usize,
+    pub(crate) value: Node,
 }
 
 impl Node {
     /// Whether it stands for the default: nothing at all, `null` or `~`.
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         match &self.value {
             Value::Scalar { text, plain } => *plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"),
             Value::Sequence(_) | Value::Mapping(_) => false,
@@ -75,7 +75,7 @@ impl Node {
     }
 
     /// The entry of a mapping.
-    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
             Value::Scalar { .. } | Value::Sequence(_) => None,
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// Gives every node below and this one the same line.
-    pub(super) fn set_line(&mut self, line: usize) {
+    pub(crate) fn set_line(&mut self, line: usize) {
         self.line = line;
         match &mut self.value {
             Value::Scalar { .. } => {}
@@ -120,7 +120,7 @@ impl Node {
 
 /// Reads one document. `None` where there is none, or where it is so broken that what is wrong has been reported
 /// and nothing more can be said.
-pub(super) fn parse(text: &str, budget: &mut Budget, problems: &Problems<'_>) -> Option<Node> {
+pub(crate) fn parse(text: &str, budget: &mut Budget, problems: &Problems<'_>) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder =
         Builder { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), path: Vec::new(), budget, problems };

@@ -1,11 +1,11 @@
-//! What is wrong with a configuration: where, what and what to write instead. All of it at once, in the order
+//! What is wrong with a document: where, what and what to write instead. All of it at once, in the order
 //! of the lines.
 
 use std::fmt;
 
 /// One thing that is wrong, or, among the warnings, one that is odd.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigError {
+pub struct DocumentError {
     /// The file as it was named; `None` for what came from the environment.
     pub file: Option<String>,
     /// The line, from 1; `None` for what concerns the file as a whole.
@@ -16,7 +16,7 @@ pub struct ConfigError {
     pub message: String,
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for DocumentError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => write!(formatter, "{file}:{line}: ")?,
@@ -32,9 +32,9 @@ impl fmt::Display for ConfigError {
 
 /// Everything that is wrong; never empty. Its text is a line for each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(pub Vec<ConfigError>);
+pub struct DocumentErrors(pub Vec<DocumentError>);
 
-impl fmt::Display for ConfigErrors {
+impl fmt::Display for DocumentErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, error) in self.0.iter().enumerate() {
             if index > 0 {
