@@ -1,0 +1,117 @@
+//! Instructions a span of plan, settle and splice, counted by callgrind: the same on a busy machine as on an idle one.
+//! `cargo bench --bench instructions` prints the table. Needs valgrind.
+
+#![allow(clippy::expect_used, clippy::print_stdout)] // a benchmark that cannot go on says so, and prints
+#![allow(unreachable_pub, missing_docs)] // modules of a binary have no public
+
+mod traffic;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
+use gramtrace::factors::Registry;
+use traffic::{GenAi, MIX, Order, Shape, Size, Traffic};
+
+/// Set in the process that runs under callgrind.
+const COUNTED: &str = "GRAMTRACE_COUNTED";
+
+const DETAILS: [Detail; 3] = [Detail::Headline, Detail::Standard, Detail::Full];
+
+fn shapes() -> Vec<(String, Shape)> {
+    let mut shapes = Vec::new();
+    for order in [Order::Ascending, Order::Descending] {
+        for (name, gen_ai) in [("a fifth", GenAi::Fifth), ("none", GenAi::None), ("all", GenAi::All)] {
+            shapes.push((format!("{name}, {order:?}").to_lowercase(), Shape { gen_ai, order, ..MIX }));
+        }
+    }
+    let long = Shape { spans: 64, gen_ai: GenAi::All, size: Size::Long, ..MIX };
+    shapes.push(("all, 4-32 KiB".to_owned(), long));
+    for spans in [1, 10, 10_000] {
+        shapes.push((format!("a fifth, {spans} spans"), Shape { spans, ..MIX }));
+    }
+    shapes
+}
+
+fn main() {
+    if std::env::var_os(COUNTED).is_some() {
+        shapes().into_iter().for_each(|(_, shape)| run(shape));
+    } else {
+        print(&count());
+    }
+}
+
+/// What callgrind counts: nothing outside of this function, everything inside.
+#[inline(never)]
+fn measured<T>(work: impl FnOnce() -> T) -> T {
+    black_box(work())
+}
+
+/// The steps in the order of the columns: copy, plan, settle, then splice for every detail, then everything at once.
+fn run(shape: Shape) {
+    let registry = Arc::new(Registry::builtin().expect("the registry is built in"));
+    let enrichers = DETAILS.map(|detail| {
+        Enricher::new(Arc::clone(&registry), &EnrichSettings { detail, ..EnrichSettings::default() })
+    });
+    let request = Bytes::from(Traffic::new(shape).request());
+    let standard = &enrichers[1];
+    // The first pass through any code is not the usual one.
+    black_box(standard.enrich(&request).expect("prost wrote it"));
+    let mut copy = vec![0; request.len()];
+    measured(|| copy.copy_from_slice(black_box(&request)));
+    let mut plan = measured(|| standard.plan(&request)).expect("prost wrote it");
+    measured(|| plan.settle()).expect("prost wrote it");
+    for enricher in &enrichers {
+        drop(measured(|| enricher.splice(&request, &plan)));
+    }
+    drop(plan);
+    measured(|| drop(black_box(standard.enrich(&request))));
+}
+
+/// Columns of a row: see [`run`].
+const STEPS: usize = 7;
+
+/// Runs this program under callgrind, which leaves one file for each measured call.
+fn count() -> Vec<u64> {
+    let dumps = tempfile::tempdir().expect("there is room for a directory");
+    let program = std::env::current_exe().expect("this program has a path");
+    let done = Command::new("valgrind")
+        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no"])
+        // Two spellings of one name: of equal ones callgrind keeps the last option only.
+        .args(["--toggle-collect=*measured*", "--dump-after=instructions::measured*"])
+        .arg(format!("--callgrind-out-file={}", dumps.path().join("out").display()))
+        .arg(program)
+        .env(COUNTED, "1")
+        .status()
+        .expect("valgrind is installed");
+    assert!(done.success(), "callgrind ended with {done}");
+    (1..=shapes().len() * STEPS).map(|number| total(&dumps.path().join(format!("out.{number}")))).collect()
+}
+
+fn total(dump: &Path) -> u64 {
+    let text = std::fs::read_to_string(dump).expect("callgrind left a file");
+    let line = text.lines().find_map(|line| line.strip_prefix("totals: ")).expect("with a total");
+    line.trim().parse().expect("which is a number")
+}
+
+fn print(counts: &[u64]) {
+    println!("Instructions a span; `of copy`: plan + settle + splice at standard over copying the request.\n");
+    println!(
+        "| spans of which GenAI | bytes a span | copy | plan | settle | splice, headline | standard | full | plan + \
+         settle + splice | all in one | of copy |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    );
+    for ((name, shape), row) in shapes().iter().zip(counts.chunks(STEPS)) {
+        let spans = shape.spans as u64;
+        let bytes = Traffic::new(*shape).request().len() as u64 / spans;
+        let [copy, plan, settle, headline, standard, full, all] = row else { continue };
+        let sum = plan + settle + standard;
+        let ratio = sum as f64 / *copy as f64;
+        let cells = [bytes, copy / spans, plan / spans, settle / spans, headline / spans, standard / spans, full / spans]
+            .map(|cell| cell.to_string())
+            .join(" | ");
+        println!("| {name} | {cells} | **{}** | {} | {ratio:.1} |", sum / spans, all / spans);
+    }
+}
