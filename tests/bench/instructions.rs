@@ -53,9 +53,8 @@ fn measured<T>(work: impl FnOnce() -> T) -> T {
 /// The steps in the order of the columns: copy, plan, settle, then splice for every detail, then everything at once.
 fn run(shape: Shape) {
     let registry = Arc::new(Registry::builtin().expect("the registry is built in"));
-    let enrichers = DETAILS.map(|detail| {
-        Enricher::new(Arc::clone(&registry), &EnrichSettings { detail, ..EnrichSettings::default() })
-    });
+    let enrichers = DETAILS
+        .map(|detail| Enricher::new(Arc::clone(&registry), &EnrichSettings { detail, ..EnrichSettings::default() }));
     let request = Bytes::from(Traffic::new(shape).request());
     let standard = &enrichers[1];
     // The first pass through any code is not the usual one.
@@ -109,9 +108,10 @@ fn print(counts: &[u64]) {
         let [copy, plan, settle, headline, standard, full, all] = row else { continue };
         let sum = plan + settle + standard;
         let ratio = sum as f64 / *copy as f64;
-        let cells = [bytes, copy / spans, plan / spans, settle / spans, headline / spans, standard / spans, full / spans]
-            .map(|cell| cell.to_string())
-            .join(" | ");
+        let cells =
+            [bytes, copy / spans, plan / spans, settle / spans, headline / spans, standard / spans, full / spans]
+                .map(|cell| cell.to_string())
+                .join(" | ");
         println!("| {name} | {cells} | **{}** | {} | {ratio:.1} |", sum / spans, all / spans);
     }
 }

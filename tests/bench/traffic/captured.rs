@@ -34,9 +34,10 @@ pub(super) fn sets() -> Vec<Set> {
         let scope_spans = &request.resource_spans[at[0]].scope_spans[at[1]];
         let key = (row["file"].clone(), row["scope"].clone());
         let scope = || scope_spans.scope.clone().unwrap_or_default();
-        sets.entry(key).or_insert_with(|| Set { scope: scope(), spans: Vec::new() }).spans.push(simplified(
-            &scope_spans.spans[at[2]],
-        ));
+        sets.entry(key)
+            .or_insert_with(|| Set { scope: scope(), spans: Vec::new() })
+            .spans
+            .push(simplified(&scope_spans.spans[at[2]]));
     }
     assert!(sets.len() > 20, "{} sets", sets.len());
     sets.into_values().collect()

@@ -181,7 +181,8 @@ fn stamp(span: &mut Span, number: u64) {
         event.time_unix_nano = span.start_time_unix_nano + SPAN_NS / 2;
     }
     for attribute in span.attributes.iter_mut().filter(|attribute| captured::RESPONSE_IDS.contains(&&*attribute.key)) {
-        attribute.value = Some(AnyValue { value: Some(Value::StringValue(format!("chatcmpl-{:016x}", mixed(number)))) });
+        attribute.value =
+            Some(AnyValue { value: Some(Value::StringValue(format!("chatcmpl-{:016x}", mixed(number)))) });
     }
 }
 
@@ -203,8 +204,22 @@ fn fill(span: &mut Span, bytes: usize) {
 /// `len` bytes of text that compresses about as well as text does.
 fn prose(len: usize) -> String {
     const WORDS: [&str; 16] = [
-        "the", "order", "answer", "is", "shipped", "tomorrow", "because", "warehouse", "Berlin", "of", "tokens", "model",
-        "at", "io.netty.channel", "invoke", "and",
+        "the",
+        "order",
+        "answer",
+        "is",
+        "shipped",
+        "tomorrow",
+        "because",
+        "warehouse",
+        "Berlin",
+        "of",
+        "tokens",
+        "model",
+        "at",
+        "io.netty.channel",
+        "invoke",
+        "and",
     ];
     let mut out = String::with_capacity(len + 20);
     let mut number = len as u64;

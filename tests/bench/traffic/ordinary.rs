@@ -22,7 +22,10 @@ pub(super) fn sets() -> Vec<Set> {
     vec![
         set("opentelemetry.instrumentation.fastapi", vec![http_server("/api/v1/orders/{order_id}"), internal()]),
         set("io.opentelemetry.jdbc", vec![postgres("SELECT"), postgres("UPDATE"), redis()]),
-        set("@opentelemetry/instrumentation-undici", vec![http_client("payments.internal"), http_client("api.example.com")]),
+        set(
+            "@opentelemetry/instrumentation-undici",
+            vec![http_client("payments.internal"), http_client("api.example.com")],
+        ),
         set("io.opentelemetry.kafka-clients-2.6", vec![kafka(), rpc()]),
     ]
 }

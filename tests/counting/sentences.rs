@@ -1,0 +1,120 @@
+//! The rules, a sentence each.
+
+use super::trace::{CLIENT, Counted, Reported, count, span};
+
+fn status(counted: &Counted, span: u8) -> &str {
+    counted.status.get(&span).map_or("", String::as_str)
+}
+
+/// An agent 1500/150 over a chat 1000/100 and a gateway's span over a chat 500/50.
+fn nested() -> Vec<Reported> {
+    let gateway = span("gateway", 3).below(1).text("gen_ai.operation.name", "acompletion").time(2, 3);
+    vec![
+        span("agent", 1).text("gen_ai.operation.name", "invoke_agent").usage(1500, 150).time(0, 4),
+        span("sdk", 2).below(1).chat("gpt-4o").usage(1000, 100).time(0, 1),
+        gateway.text("gen_ai.request.model", "gpt-4o").text("gen_ai.response.id", "r").usage(500, 50),
+        span("sdk", 4).below(3).chat("gpt-4o").text("gen_ai.response.id", "r").usage(500, 50).time(2, 3),
+    ]
+}
+
+#[test]
+fn a_nested_trace_totals_what_its_calls_used_and_not_what_its_spans_say() {
+    let naive: i64 = [1500, 1000, 500, 500].iter().sum();
+    assert!(naive >= 3000);
+    let counted = count(&[nested()]);
+    assert_eq!((counted.calls, counted.input, counted.output), (2, 1500, 150));
+    assert_eq!(status(&counted, 1), "aggregate");
+    let one_by_one: Vec<_> = nested().into_iter().rev().map(|span| vec![span]).collect();
+    let counted = count(&one_by_one);
+    assert_eq!((counted.calls, counted.input, counted.output), (2, 1500, 150), "over four requests");
+}
+
+#[test]
+fn retries_have_ids_of_their_own_and_all_count() {
+    let attempt = |number, id| span("sdk", number).chat("gpt-4o").text("gen_ai.response.id", id).usage(100, 10);
+    let counted = count(&[vec![attempt(1, "a"), attempt(2, "b")], vec![attempt(3, "c")]]);
+    assert_eq!((counted.calls, counted.input), (3, 300));
+}
+
+#[test]
+fn twins_of_two_instrumentations_are_one_call_in_one_request_and_in_two() {
+    let outer = || span("openinference", 1).chat("gpt-4o").usage(100, 10).time(0, 10);
+    let inner = || span("anthropic", 2).below(1).chat("gpt-4o").usage(100, 10).time(1, 9);
+    for requests in
+        [vec![vec![outer(), inner()]], vec![vec![inner()], vec![outer()]], vec![vec![outer()], vec![inner()]]]
+    {
+        assert_eq!(count(&requests).calls, 1, "{requests:?}");
+    }
+    let later = span("anthropic", 2).chat("gpt-4o").usage(100, 10).time(11, 20);
+    assert_eq!(count(&[vec![outer(), later]]).calls, 2, "no overlap, no twin");
+}
+
+#[test]
+fn a_streamed_answer_without_usage_has_a_status_and_no_estimate() {
+    let counted = count(&[vec![span("sdk", 1).chat("gpt-4o")]]);
+    assert_eq!((status(&counted, 1), counted.calls, counted.co2e_g), ("no_tokens", 0, 0.0));
+}
+
+#[test]
+fn zero_in_and_zero_out_of_a_call_that_did_not_fail_means_unknown() {
+    let counted = count(&[vec![span("litellm", 1).chat("gpt-4o").usage(0, 0)]]);
+    assert_eq!(status(&counted, 1), "no_tokens");
+}
+
+#[test]
+fn a_failed_call_counts_if_it_has_usage() {
+    let counted =
+        count(&[vec![span("sdk", 1).chat("gpt-4o").failed(), span("sdk", 2).chat("gpt-4o").usage(100, 10).failed()]]);
+    assert_eq!([status(&counted, 1), status(&counted, 2)], ["error", "ok"]);
+}
+
+#[test]
+fn an_embedding_has_input_and_no_output() {
+    let embedding = span("sdk", 1).text("gen_ai.operation.name", "embeddings").int("gen_ai.usage.input_tokens", 366);
+    let counted = count(&[vec![embedding.text("gen_ai.request.model", "no-such-embedding")]]);
+    assert_eq!((status(&counted, 1), counted.input, counted.output), ("unknown_model", 366, 0));
+}
+
+#[test]
+fn a_call_without_a_model_is_counted_and_not_guessed() {
+    let counted = count(&[vec![span("sdk", 1).text("gen_ai.operation.name", "chat").usage(100, 10)]]);
+    assert_eq!((status(&counted, 1), counted.input, counted.co2e_g), ("no_model", 100, 0.0));
+}
+
+#[test]
+fn a_remote_agent_counts_unless_a_call_below_it_does() {
+    let agent = || span("agent", 1).kind(CLIENT).text("gen_ai.operation.name", "invoke_agent").usage(1500, 150);
+    let agent = || agent().text("gen_ai.request.model", "gpt-4o");
+    let http = || span("http", 2).below(1);
+    let call = || span("sdk", 3).below(2).chat("gpt-4o").usage(1000, 100);
+    let counted = count(&[vec![agent()]]);
+    assert_eq!((status(&counted, 1), counted.input), ("ok", 1500));
+    let counted = count(&[vec![agent(), call(), http()]]);
+    assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000));
+    let counted = count(&[vec![call().below(1)], vec![agent()]]);
+    assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000), "its call came before");
+    let counted = count(&[vec![call()], vec![agent(), http()]]);
+    assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000), "through a span between");
+}
+
+#[test]
+fn the_value_of_a_call_comes_later_where_its_first_report_named_a_model_that_nobody_knows() {
+    let client = span("client", 1).chat("fast").text("gen_ai.response.id", "r").usage(1000, 100);
+    let proxy = span("proxy", 2).chat("gpt-4o").text("gen_ai.response.id", "r").usage(1000, 100);
+    let counted = count(&[vec![client], vec![proxy.clone()]]);
+    assert_eq!([status(&counted, 1), status(&counted, 2)], ["unknown_model", "repriced"]);
+    assert_eq!((counted.calls, counted.input, counted.output), (1, 1000, 100));
+    let alone = count(&[vec![proxy]]);
+    assert_eq!(counted.co2e_g.to_bits(), alone.co2e_g.to_bits());
+}
+
+#[test]
+fn spans_with_invalid_ids_pass_and_never_meet_others() {
+    let nameless = |number| {
+        let mut reported = span("sdk", number).chat("gpt-4o").text("gen_ai.response.id", "r").usage(100, 10);
+        reported.span.trace_id = vec![0; 16];
+        reported
+    };
+    let counted = count(&[vec![nameless(1), nameless(2)], vec![nameless(3)]]);
+    assert_eq!(counted.calls, 3, "no trace, no sameness");
+}
