@@ -11,7 +11,7 @@ use axum::routing::get;
 use crate::telemetry::Metrics;
 
 /// The lookup API alone.
-pub(super) fn routes(metrics: Metrics) -> Router {
+pub fn routes(metrics: Metrics) -> Router {
     Router::new().route("/api/v1/unknown-models", get(unknown_models)).with_state(metrics)
 }
 

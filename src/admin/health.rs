@@ -1,4 +1,4 @@
-//! `GET /`: whether the service takes requests, in the words of the Collector's health_check extension.
+//! Whether the service takes requests, in the words of the Collector's health_check extension.
 //! Knows what it was told last; nothing of why.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,13 +6,43 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 
 /// Go's zero time, which the Collector shows while it is not available.
 const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// What the health page answers, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// An absolute path. One that ends with `/` stands for everything below it, as it does in the Collector: with the
+    /// default `/` a probe of any path is answered.
+    pub path: String,
+    /// What is answered instead of the state as JSON.
+    pub bodies: Option<Bodies>,
+}
+
+/// Fixed answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bodies {
+    /// While requests are taken.
+    pub healthy: String,
+    /// Before and after.
+    pub unhealthy: String,
+}
+
+impl HealthSettings {
+    fn answers(&self, path: &str) -> bool {
+        path == self.path || (self.path.ends_with('/') && path.starts_with(&self.path))
+    }
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self { path: "/".to_owned(), bodies: None }
+    }
+}
 
 /// Whether the service takes requests. Cheap to clone: clones speak of the same service.
 #[derive(Debug, Clone, Default)]
@@ -62,14 +92,21 @@ impl Readiness {
     }
 }
 
-/// The health page alone.
-pub(super) fn routes(readiness: Readiness) -> Router {
-    Router::new().route("/", get(page)).with_state(readiness)
+/// The health page alone, for any method, as in the Collector.
+pub fn routes(readiness: Readiness, settings: &HealthSettings) -> Router {
+    Router::new().fallback(page).with_state((readiness, settings.clone()))
 }
 
-async fn page(State(readiness): State<Readiness>) -> impl IntoResponse {
-    let (status, body) = readiness.health(SystemTime::now());
-    (status, [(CONTENT_TYPE, "application/json")], body)
+async fn page(State((readiness, settings)): State<(Readiness, HealthSettings)>, uri: Uri) -> Response {
+    if !settings.answers(uri.path()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let (status, state) = readiness.health(SystemTime::now());
+    match settings.bodies {
+        None => (status, [(CONTENT_TYPE, "application/json")], state).into_response(),
+        Some(bodies) if status == StatusCode::OK => (status, bodies.healthy).into_response(),
+        Some(bodies) => (status, bodies.unhealthy).into_response(),
+    }
 }
 
 /// A duration as Go prints it, to the millisecond: `250ms`, `1.5s`, `2m0.25s`, `1h0m3s`.

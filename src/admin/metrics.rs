@@ -13,7 +13,7 @@ use crate::telemetry::Metrics;
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The metrics page alone.
-pub(super) fn routes(metrics: Metrics) -> Router {
+pub fn routes(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(page)).with_state(metrics)
 }
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::Service;
-use crate::admin::AdminSettings;
+use super::listening::{Plan, Role, Serves};
+use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
     GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, Secret,
@@ -22,32 +22,98 @@ use crate::wire::Encoding;
 
 /// The time in which the body of one request has to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a health or metrics page that is being read at the end may take.
+const PAGE_GRACE: Duration = Duration::from_secs(1);
 
-pub(super) fn listener(service: &Service) -> ListenerSettings {
-    ListenerSettings::new(match service {
-        Service::Grpc(_) => Protocol::Http2,
-        Service::Http(_) => Protocol::Auto,
+/// Everything that is to listen: the health page first, so that it can say that the rest is not there yet.
+pub(super) fn listeners(config: &Config) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = [health(config), metrics(config), api(config)].into_iter().flatten().collect();
+    // The end of the service is timed as a whole, and counts what is in flight before its connections give up.
+    let grace = config.service.drain_timeout + PAGE_GRACE;
+    for (id, receiver) in &config.receivers {
+        if let Some(config) = &receiver.protocols.grpc {
+            let settings = listener(Protocol::Http2, grace);
+            let role = Role::Otlp { receiver: id.clone(), transport: "grpc" };
+            plans.push(Plan {
+                role,
+                address: config.endpoint.to_string(),
+                settings,
+                serves: Serves::Grpc(grpc(config)),
+            });
+        }
+        if let Some(config) = &receiver.protocols.http {
+            let settings = listener(Protocol::Auto, grace);
+            let role = Role::Otlp { receiver: id.clone(), transport: "http" };
+            plans.push(Plan {
+                role,
+                address: config.endpoint.to_string(),
+                settings,
+                serves: Serves::Http(http(config)),
+            });
+        }
+    }
+    plans
+}
+
+/// The first extension of a kind that is on; the configuration allows one.
+fn extension<'a, T>(config: &'a Config, is: impl Fn(&'a ExtensionConfig) -> Option<T>) -> Option<(ComponentId, T)> {
+    let used = config.service.extensions.iter();
+    used.filter_map(|id| Some((id.clone(), is(config.extensions.get(id)?)?))).next()
+}
+
+fn health(config: &Config) -> Option<Plan> {
+    let (id, health) = extension(config, |extension| match extension {
+        ExtensionConfig::HealthCheck(health) => Some(health),
+        ExtensionConfig::Api(_) => None,
+    })?;
+    let bodies = health.response_body.as_ref();
+    Some(Plan {
+        role: Role::Health(id),
+        address: health.endpoint.to_string(),
+        settings: listener(Protocol::Auto, PAGE_GRACE),
+        serves: Serves::Health(HealthSettings {
+            path: health.path.clone(),
+            bodies: bodies
+                .map(|bodies| Bodies { healthy: bodies.healthy.clone(), unhealthy: bodies.unhealthy.clone() }),
+        }),
     })
 }
 
-pub(super) fn grpc(config: &GrpcServerConfig) -> GrpcSettings {
+fn api(config: &Config) -> Option<Plan> {
+    let (id, api) = extension(config, |extension| match extension {
+        ExtensionConfig::Api(api) => Some(api),
+        ExtensionConfig::HealthCheck(_) => None,
+    })?;
+    Some(Plan {
+        role: Role::Api(id),
+        address: api.endpoint.to_string(),
+        settings: listener(Protocol::Auto, PAGE_GRACE),
+        serves: Serves::Api,
+    })
+}
+
+fn metrics(config: &Config) -> Option<Plan> {
+    Some(Plan {
+        role: Role::Metrics,
+        address: config.service.telemetry.metrics.listener()?.to_string(),
+        settings: listener(Protocol::Auto, PAGE_GRACE),
+        serves: Serves::Metrics,
+    })
+}
+
+/// `grace`: how long requests in flight may take when their listener ends.
+fn listener(protocol: Protocol, grace: Duration) -> ListenerSettings {
+    ListenerSettings { grace, ..ListenerSettings::new(protocol) }
+}
+
+fn grpc(config: &GrpcServerConfig) -> GrpcSettings {
     GrpcSettings { limits: BodyLimits { max_bytes: config.max_request_bytes(), timeout: BODY_TIMEOUT } }
 }
 
-pub(super) fn http(config: &HttpServerConfig) -> HttpSettings {
+fn http(config: &HttpServerConfig) -> HttpSettings {
     HttpSettings {
         limits: BodyLimits { max_bytes: config.max_request_body_size, timeout: BODY_TIMEOUT },
         paths: Signal::ALL.map(|signal| (signal, config.url_path(signal).to_owned())).into(),
-    }
-}
-
-pub(super) fn admin(config: &Config) -> AdminSettings {
-    let used = || config.service.extensions.iter().filter_map(|id| config.extensions.get(id));
-    let endpoint = |is: fn(&ExtensionConfig) -> bool| used().find(|it| is(it)).map(|it| it.endpoint().to_string());
-    AdminSettings {
-        health: endpoint(|extension| matches!(extension, ExtensionConfig::HealthCheck(_))),
-        api: endpoint(|extension| matches!(extension, ExtensionConfig::Api(_))),
-        metrics: config.service.telemetry.metrics.listener().map(|address| address.to_string()),
     }
 }
 

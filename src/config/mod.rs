@@ -37,7 +37,7 @@ pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
 pub use reading::{MemoryConfig, ReadingConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
-pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ServiceConfig};
+pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
 pub use telemetry::{
     LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig, MetricsTelemetryConfig,
     PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,

@@ -2,13 +2,18 @@
 //! Knows how they are written; whether what they name exists is checked elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::address::ListenAddress;
 use super::component::{ComponentId, PipelineId};
-use super::section::{Field, Section};
+use super::duration;
+use super::section::{Field, Section, shortened};
 use super::telemetry::TelemetryConfig;
+
+/// The longest `drain_timeout`.
+const MAX_DRAIN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// One entry of `extensions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,7 +30,7 @@ impl ExtensionConfig {
     #[must_use]
     pub const fn endpoint(&self) -> &ListenAddress {
         match self {
-            Self::HealthCheck(HealthCheckConfig { endpoint }) | Self::Api(ApiConfig { endpoint }) => endpoint,
+            Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint }) => endpoint,
         }
     }
 }
@@ -59,23 +64,51 @@ impl ApiConfig {
 pub struct HealthCheckConfig {
     /// Where to listen; `localhost:13133`.
     pub endpoint: ListenAddress,
+    /// What is answered; `/` and below. A path that ends with `/` stands for everything below it.
+    pub path: String,
+    /// What is answered in place of the Collector's JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_body: Option<ResponseBodyConfig>,
+}
+
+/// `extensions.health_check.response_body`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ResponseBodyConfig {
+    /// While requests are taken; nothing.
+    pub healthy: String,
+    /// Before and after; nothing.
+    pub unhealthy: String,
 }
 
 impl Default for HealthCheckConfig {
     fn default() -> Self {
-        Self { endpoint: ListenAddress::localhost(13133) }
+        Self { endpoint: ListenAddress::localhost(13133), path: "/".to_owned(), response_body: None }
     }
 }
 
 /// `service`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServiceConfig {
+    /// How long requests in flight may take to end when the service is told to; 30 s.
+    #[serde(serialize_with = "super::duration::serialize")]
+    pub drain_timeout: Duration,
     /// The extensions that are on.
     pub extensions: Vec<ComponentId>,
     /// What flows from where to where; at least one.
     pub pipelines: BTreeMap<PipelineId, PipelineConfig>,
     /// Own logs and metrics.
     pub telemetry: TelemetryConfig,
+}
+
+impl Default for ServiceConfig {
+    fn default() -> Self {
+        Self {
+            drain_timeout: Duration::from_secs(30),
+            extensions: Vec::new(),
+            pipelines: BTreeMap::new(),
+            telemetry: TelemetryConfig::default(),
+        }
+    }
 }
 
 /// One of `service.pipelines`; every id in it is defined.
@@ -95,10 +128,19 @@ impl HealthCheckConfig {
         let mut section = field.section()?;
         let mut config = Self::default();
         section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
+        section.read("path", &mut config.path, |field| match field.text()? {
+            path if is_path(path) => Ok(path.to_owned()),
+            path => Err(format!("`{}` is no path; write one such as `/health`", shortened(path))),
+        });
+        if let Some(mut bodies) = section.section("response_body") {
+            let mut response = ResponseBodyConfig::default();
+            bodies.read("healthy", &mut response.healthy, Field::string);
+            bodies.read("unhealthy", &mut response.unhealthy, Field::string);
+            bodies.finish(&[]);
+            config.response_body = Some(response);
+        }
         section.finish(&[
-            ("path", "health is served at `/`; remove it"),
             ("tls", "TLS is not available on health checks; remove it"),
-            ("response_body", "the answer's body is fixed; remove it"),
             ("check_collector_pipeline", "it has never worked in the Collector; remove it"),
         ]);
         Some(config)
@@ -109,6 +151,10 @@ impl ServiceConfig {
     /// Reads `service`; what is wrong in it has been reported.
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let mut config = Self::default();
+        section.read("drain_timeout", &mut config.drain_timeout, |field| match duration::parse(field.text()?)? {
+            long if long > MAX_DRAIN_TIMEOUT => Err("nobody waits that long; write at most `1h`".to_owned()),
+            timeout => Ok(timeout),
+        });
         if let Some(extensions) = section.field("extensions") {
             config.extensions = ids(&extensions);
         }
@@ -149,6 +195,11 @@ impl PipelineConfig {
         section.finish(&[]);
         config
     }
+}
+
+/// Whether a request can name it: absolute, without a query, and with other characters escaped.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|each| each.is_ascii_graphic() && each != b'?' && each != b'#')
 }
 
 fn ids(list: &Field<'_>) -> Vec<ComponentId> {

@@ -2,7 +2,8 @@
 //! count its end once, and log a refusal. Knows nothing of HTTP or gRPC.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use http::Extensions;
@@ -22,7 +23,8 @@ pub struct Intake(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     receiver: String,
-    pipelines: Pipelines,
+    pipelines: RwLock<Pipelines>,
+    open: AtomicUsize,
     admission: Admission,
     metrics: Metrics,
     log: RejectionLog,
@@ -32,20 +34,39 @@ impl Intake {
     /// The receiver with the id `receiver` (`otlp`, `otlp/edge`), which feeds `pipelines`.
     #[must_use]
     pub fn new(receiver: impl Into<String>, pipelines: Pipelines, admission: Admission, metrics: Metrics) -> Self {
-        let receiver = receiver.into();
-        Self(Arc::new(Shared { receiver, pipelines, admission, metrics, log: RejectionLog::default() }))
+        Self(Arc::new(Shared {
+            receiver: receiver.into(),
+            pipelines: RwLock::new(pipelines),
+            open: AtomicUsize::new(0),
+            admission,
+            metrics,
+            log: RejectionLog::default(),
+        }))
+    }
+
+    /// From now on requests go to `pipelines`; those that are under way end where they began.
+    pub fn feed(&self, pipelines: Pipelines) {
+        *self.0.pipelines.write().unwrap_or_else(PoisonError::into_inner) = pipelines;
+    }
+
+    /// Requests that have begun and have no answer yet.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.0.open.load(Ordering::Acquire)
     }
 
     /// Opens the books on one request.
     pub(super) fn begin(&self, transport: &'static str, extensions: &Extensions) -> Booking {
         let peer = extensions.get::<Peer>().map(|peer| peer.0);
+        self.0.open.fetch_add(1, Ordering::Relaxed);
         Booking { intake: self.clone(), transport, peer, signal: None, open: true }
     }
 
     /// Where requests of `signal` go.
     pub(super) fn pipeline(&self, signal: Signal) -> Result<Arc<Pipeline>, Rejection> {
         let none = || Rejection::NoPipeline { signal: signal.name(), receiver: self.0.receiver.clone() };
-        self.0.pipelines.get(&signal).map(Arc::clone).ok_or_else(none)
+        let pipelines = self.0.pipelines.read().unwrap_or_else(PoisonError::into_inner);
+        pipelines.get(&signal).map(Arc::clone).ok_or_else(none)
     }
 
     /// The counters of one of its transports.
@@ -118,5 +139,6 @@ impl Drop for Booking {
             self.close(gone.reason());
             self.log(&gone);
         }
+        self.intake.0.open.fetch_sub(1, Ordering::Release);
     }
 }

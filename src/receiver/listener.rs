@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -98,10 +98,14 @@ pub struct BindError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// The socket of a listener, for as long as some listener has it. Does not keep it open.
+#[derive(Debug, Clone)]
+pub struct Socket(Weak<TcpListener>);
+
 /// A socket that listens and is not served yet.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     local_addr: SocketAddr,
     settings: ListenerSettings,
 }
@@ -116,7 +120,22 @@ impl Listener {
         let failed = |error: io::Error| BindError { address: address.to_owned(), reason: reason(&error) };
         let socket = bind_any(address).await.map_err(failed)?;
         let local_addr = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, local_addr, settings })
+        Ok(Self { socket: Arc::new(socket), local_addr, settings })
+    }
+
+    /// A hold on the socket, by which another listener can take it over while this one is served.
+    #[must_use]
+    pub fn socket(&self) -> Socket {
+        Socket(Arc::downgrade(&self.socket))
+    }
+
+    /// Goes on listening on a socket whose listener is served, and may end from now on: nobody who connects meanwhile
+    /// is turned away. `None` where that listener has ended.
+    #[must_use]
+    pub fn take_over(socket: &Socket, settings: ListenerSettings) -> Option<Self> {
+        let socket = socket.0.upgrade()?;
+        let local_addr = socket.local_addr().ok()?;
+        Some(Self { socket, local_addr, settings })
     }
 
     /// The address that is listened on, with the port that was picked.

@@ -17,4 +17,4 @@ pub use body::BodyLimits;
 pub use grpc::{GrpcService, GrpcSettings};
 pub use http::{HttpService, HttpSettings};
 pub use intake::Intake;
-pub use listener::{BindError, Listener, ListenerSettings, Peer, Protocol};
+pub use listener::{BindError, Listener, ListenerSettings, Peer, Protocol, Socket};

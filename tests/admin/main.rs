@@ -5,23 +5,14 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use gramtrace::admin::{Admin, AdminError, AdminSettings, Readiness};
+use axum::Router;
+use gramtrace::admin::{Bodies, HealthSettings, Readiness, api, health_page, metrics_page};
 use gramtrace::otlp::Signal;
+use gramtrace::receiver::{Listener, ListenerSettings, Protocol};
 use gramtrace::telemetry::Metrics;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-
-struct Service {
-    health: SocketAddr,
-    metrics_page: SocketAddr,
-    api: SocketAddr,
-    readiness: Readiness,
-    metrics: Metrics,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<()>,
-}
+use tokio::net::TcpStream;
 
 struct Answer {
     status: u16,
@@ -29,21 +20,12 @@ struct Answer {
     body: String,
 }
 
-async fn start() -> Service {
-    let (readiness, metrics) = (Readiness::starting(), Metrics::new());
-    let settings = AdminSettings {
-        health: Some("127.0.0.1:0".to_owned()),
-        metrics: Some("localhost:0".to_owned()),
-        api: Some("127.0.0.1:0".to_owned()),
-    };
-    let admin = Admin::bind(&settings, readiness.clone(), metrics.clone()).await.unwrap();
-    let (health, metrics_page) = (admin.health_address().unwrap(), admin.metrics_address().unwrap());
-    let api = admin.api_address().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(admin.run(async {
-        let _ = stopped.await;
-    }));
-    Service { health, metrics_page, api, readiness, metrics, stop, ended }
+/// Serves a page until the test ends.
+async fn serve(page: Router) -> SocketAddr {
+    let listener = Listener::bind("127.0.0.1:0", ListenerSettings::new(Protocol::Auto)).await.unwrap();
+    let address = listener.local_addr();
+    tokio::spawn(listener.serve(TowerToHyperService::new(page), std::future::pending()));
+    address
 }
 
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
@@ -59,12 +41,13 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
 
 #[tokio::test]
 async fn health_follows_the_service_from_start_to_shutdown() {
-    let service = start().await;
-    let starting = ask(service.health, "GET", "/").await;
+    let readiness = Readiness::starting();
+    let page = serve(health_page(readiness.clone(), &HealthSettings::default())).await;
+    let starting = ask(page, "GET", "/").await;
     assert_eq!(starting.status, 503);
     assert_eq!(starting.body, r#"{"status":"Server not available","upSince":"0001-01-01T00:00:00Z","uptime":""}"#);
-    service.readiness.ready(SystemTime::now());
-    let ready = ask(service.health, "GET", "/").await;
+    readiness.ready(SystemTime::now());
+    let ready = ask(page, "GET", "/").await;
     assert_eq!(ready.status, 200);
     assert!(ready.head.contains("content-type: application/json"), "{}", ready.head);
     let health: serde_json::Value = serde_json::from_str(&ready.body).unwrap();
@@ -72,31 +55,67 @@ async fn health_follows_the_service_from_start_to_shutdown() {
     let since = humantime::parse_rfc3339(health["upSince"].as_str().unwrap()).unwrap();
     assert!(since <= SystemTime::now());
     assert!(health["uptime"].as_str().unwrap().ends_with('s'));
-    service.readiness.draining();
-    assert_eq!(ask(service.health, "GET", "/").await.status, 503);
+    readiness.draining();
+    assert_eq!(ask(page, "GET", "/").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_probe_of_any_path_and_method_is_answered_unless_a_path_is_set() {
+    let readiness = Readiness::starting();
+    readiness.ready(SystemTime::now());
+    let everywhere = serve(health_page(readiness.clone(), &HealthSettings::default())).await;
+    for (method, path) in [("GET", "/"), ("GET", "/healthz"), ("POST", "/"), ("HEAD", "/a/b?c=d")] {
+        assert_eq!(ask(everywhere, method, path).await.status, 200, "{method} {path}");
+    }
+    let settings = HealthSettings { path: "/live".to_owned(), bodies: None };
+    let page = serve(health_page(readiness.clone(), &settings)).await;
+    let found = [("/live", 200), ("/live?probe=1", 200), ("/", 404), ("/live/", 404), ("/liveness", 404)];
+    for (path, status) in found {
+        assert_eq!(ask(page, "GET", path).await.status, status, "{path}");
+    }
+    let settings = HealthSettings { path: "/health/".to_owned(), bodies: None };
+    let page = serve(health_page(readiness, &settings)).await;
+    for (path, status) in [("/health/", 200), ("/health/live", 200), ("/", 404), ("/healthy", 404)] {
+        assert_eq!(ask(page, "GET", path).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn fixed_bodies_take_the_place_of_the_state() {
+    let readiness = Readiness::starting();
+    let bodies = Bodies { healthy: "fine".to_owned(), unhealthy: "not yet".to_owned() };
+    let settings = HealthSettings { bodies: Some(bodies), ..HealthSettings::default() };
+    let page = serve(health_page(readiness.clone(), &settings)).await;
+    let answer = ask(page, "GET", "/").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "not yet"));
+    readiness.ready(SystemTime::now());
+    let answer = ask(page, "GET", "/").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "fine"));
 }
 
 #[tokio::test]
 async fn metrics_are_served_in_the_text_format_and_move_with_the_counters() {
-    let service = start().await;
-    service.metrics.accepted("otlp", "grpc", Signal::Traces, 42);
-    let answer = ask(service.metrics_page, "GET", "/metrics").await;
+    let metrics = Metrics::new();
+    let page = serve(metrics_page(metrics.clone())).await;
+    metrics.accepted("otlp", "grpc", Signal::Traces, 42);
+    let answer = ask(page, "GET", "/metrics").await;
     assert_eq!(answer.status, 200);
     assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
     let line = "otelcol_receiver_accepted_spans{receiver=\"otlp\",transport=\"grpc\"} 42";
     assert!(answer.body.lines().any(|written| written == line), "{}", answer.body);
-    service.metrics.accepted("otlp", "grpc", Signal::Traces, 1);
-    let answer = ask(service.metrics_page, "GET", "/metrics").await;
+    metrics.accepted("otlp", "grpc", Signal::Traces, 1);
+    let answer = ask(page, "GET", "/metrics").await;
     assert!(answer.body.contains("transport=\"grpc\"} 43\n"), "{}", answer.body);
 }
 
 #[tokio::test]
 async fn models_that_nobody_knows_are_listed_with_what_to_add() {
-    let service = start().await;
-    assert_eq!(ask(service.api, "GET", "/api/v1/unknown-models").await.body, r#"{"models":[],"unlisted_calls":0}"#);
-    service.metrics.unknown_model("acme-chat-2", Some("acme"));
-    service.metrics.unknown_model("acme-chat-2", Some("acme"));
-    let answer = ask(service.api, "GET", "/api/v1/unknown-models").await;
+    let metrics = Metrics::new();
+    let page = serve(api(metrics.clone())).await;
+    assert_eq!(ask(page, "GET", "/api/v1/unknown-models").await.body, r#"{"models":[],"unlisted_calls":0}"#);
+    metrics.unknown_model("acme-chat-2", Some("acme"));
+    metrics.unknown_model("acme-chat-2", Some("acme"));
+    let answer = ask(page, "GET", "/api/v1/unknown-models").await;
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
     let list: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
     let model = &list["models"][0];
@@ -108,53 +127,9 @@ async fn models_that_nobody_knows_are_listed_with_what_to_add() {
 }
 
 #[tokio::test]
-async fn other_paths_are_not_found_and_other_methods_not_allowed() {
-    let service = start().await;
-    assert_eq!(ask(service.health, "GET", "/metrics").await.status, 404);
-    assert_eq!(ask(service.metrics_page, "GET", "/").await.status, 404);
-    assert_eq!(ask(service.health, "POST", "/").await.status, 405);
-    assert_eq!(ask(service.metrics_page, "DELETE", "/metrics").await.status, 405);
-    assert_eq!(ask(service.metrics_page, "HEAD", "/metrics").await.body, "");
-}
-
-#[tokio::test]
-async fn a_port_that_is_taken_stops_the_start_and_says_which() {
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = taken.local_addr().unwrap().to_string();
-    let settings = AdminSettings { metrics: Some(endpoint.clone()), ..AdminSettings::default() };
-    let error = Admin::bind(&settings, Readiness::starting(), Metrics::new()).await.unwrap_err();
-    let kind = std::io::ErrorKind::AddrInUse;
-    assert_eq!(error, AdminError { page: "metrics", endpoint: endpoint.clone(), kind });
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "metrics: cannot listen on {endpoint}: the port is taken: stop who has it or choose another (0 picks one)"
-        )
-    );
-}
-
-#[tokio::test]
-async fn what_is_absent_does_not_listen_and_the_end_is_still_waited_for() {
-    let admin = Admin::bind(&AdminSettings::default(), Readiness::starting(), Metrics::new()).await.unwrap();
-    assert_eq!((admin.health_address(), admin.metrics_address()), (None, None));
-    let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(admin.run(async {
-        let _ = stopped.await;
-    }));
-    tokio::task::yield_now().await;
-    assert!(!ended.is_finished());
-    stop.send(()).unwrap();
-    ended.await.unwrap();
-}
-
-#[tokio::test]
-async fn the_end_closes_the_listeners_even_while_a_client_dawdles() {
-    let service = start().await;
-    let mut dawdler = TcpStream::connect(service.health).await.unwrap();
-    dawdler.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
-    assert_eq!(ask(service.health, "GET", "/").await.status, 503);
-    service.stop.send(()).unwrap();
-    service.ended.await.unwrap();
-    assert!(TcpStream::connect(service.health).await.is_err());
-    assert!(TcpStream::connect(service.metrics_page).await.is_err());
+async fn the_metrics_page_has_one_path_and_is_only_read() {
+    let page = serve(metrics_page(Metrics::new())).await;
+    assert_eq!(ask(page, "GET", "/").await.status, 404);
+    assert_eq!(ask(page, "DELETE", "/metrics").await.status, 405);
+    assert_eq!(ask(page, "HEAD", "/metrics").await.body, "");
 }

@@ -59,8 +59,8 @@ fn every_key_that_is_accepted_occurs_in_it() {
     let expected = "
  exporters::debug exporters::otlp_grpc exporters::otlp_grpc::compression_params exporters::otlp_grpc::tls
  exporters::otlp_http exporters::otlp_http::compression_params exporters::otlp_http::tls
- extensions::gramtrace_api extensions::health_check processors::gramtrace processors::gramtrace::band
- processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
+ extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
+ processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::http service
  service::pipelines::logs service::pipelines::metrics service::pipelines::traces service::telemetry
  service::telemetry::logs service::telemetry::metrics";

@@ -34,7 +34,7 @@ service:
     )
 }
 
-fn grpc(address: SocketAddr) -> GrpcExporter {
+pub fn grpc(address: SocketAddr) -> GrpcExporter {
     GrpcExporter::new(GrpcExporterSettings {
         name: "sender".to_owned(),
         endpoint: format!("http://{address}"),
@@ -42,13 +42,13 @@ fn grpc(address: SocketAddr) -> GrpcExporter {
         encoding: Encoding::Gzip,
         level: 1,
         headers: Headers::default(),
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(60),
         keepalive: Keepalive::default(),
     })
     .unwrap()
 }
 
-fn http(address: SocketAddr) -> HttpExporter {
+pub fn http(address: SocketAddr) -> HttpExporter {
     HttpExporter::new(HttpExporterSettings {
         name: "sender".to_owned(),
         endpoints: http_endpoints(&format!("http://{address}")).unwrap(),
@@ -56,12 +56,12 @@ fn http(address: SocketAddr) -> HttpExporter {
         encoding: Encoding::Zstd,
         level: 1,
         headers: Headers::default(),
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(60),
     })
     .unwrap()
 }
 
-fn is_delivered(outcome: &Outcome) -> bool {
+pub fn is_delivered(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Delivered { .. })
 }
 

@@ -6,7 +6,10 @@
 mod backend;
 mod commands;
 mod demo;
+mod drain;
+mod gate;
 mod hop;
+mod page;
 mod process;
 
 use std::path::{Path, PathBuf};

@@ -57,15 +57,25 @@ impl Service {
         panic!("no line with `{marker}` before the end: {seen:#?}");
     }
 
-    /// Sends SIGTERM, waits for the end, and gives the exit code and what was on standard output. On a thread of its
-    /// own: clients in this process must be able to answer the service's goodbye.
+    /// Sends a signal: `TERM`, `INT`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Sends SIGTERM, waits for the end, and gives the exit code and what was on standard output.
     pub async fn terminate(self) -> (Option<i32>, String) {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for the end, and gives the exit code and what was on standard output. On a thread of its own: clients in
+    /// this process must be able to answer the service's goodbye.
+    pub async fn ended(self) -> (Option<i32>, String) {
         tokio::task::spawn_blocking(|| self.wait_for_end()).await.unwrap()
     }
 
     fn wait_for_end(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut output = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
         (self.child.wait().unwrap().code(), output)

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::DemoArgs;
 use super::run::standard_output;
-use crate::app::{App, BuildError, Surroundings};
+use crate::app::{App, BuildError, Drained, Surroundings};
 use crate::config::{Config, ConfigErrors};
 use crate::otlp::Signal;
 use crate::receiver::BindError;
@@ -121,7 +121,7 @@ struct Service {
     grpc: SocketAddr,
     http: SocketAddr,
     stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<Drained>,
 }
 
 impl Service {

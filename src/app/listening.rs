@@ -1,0 +1,253 @@
+//! Everything that listens: what it serves at which address, and how one set of listeners gives way to the next
+//! without a moment in which a port is closed. Knows no pipeline.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use axum::Router;
+use hyper_util::service::TowerToHyperService;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::BuildError;
+use crate::admin::{self, HealthSettings, Readiness};
+use crate::config::ComponentId;
+use crate::receiver::{
+    GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, Socket,
+};
+use crate::telemetry::Metrics;
+
+/// What is to listen. Two that are equal are the same listener.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Plan {
+    pub(super) role: Role,
+    /// `host:port`; port 0 picks one.
+    pub(super) address: String,
+    pub(super) settings: ListenerSettings,
+    pub(super) serves: Serves,
+}
+
+/// What a listener is for. Prints as the path of the configuration that it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    Otlp { receiver: ComponentId, transport: &'static str },
+    Health(ComponentId),
+    Api(ComponentId),
+    Metrics,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Serves {
+    Grpc(GrpcSettings),
+    Http(HttpSettings),
+    Health(HealthSettings),
+    Api,
+    Metrics,
+}
+
+/// What listeners are connected to.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) intakes: &'a BTreeMap<ComponentId, Intake>,
+    pub(super) readiness: &'a Readiness,
+    pub(super) metrics: &'a Metrics,
+}
+
+/// The listeners that are served.
+#[derive(Debug, Default)]
+pub(super) struct Listeners {
+    sites: Vec<Site>,
+    /// Listeners that were replaced and still have connections that end.
+    leaving: JoinSet<()>,
+}
+
+/// One listener that is served.
+#[derive(Debug)]
+struct Site {
+    plan: Plan,
+    address: SocketAddr,
+    socket: Socket,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Listeners that are open, and not served unless they stay as they were.
+#[derive(Debug)]
+pub(super) struct Opened(Vec<(Plan, Door)>);
+
+#[derive(Debug)]
+enum Door {
+    Stays { address: SocketAddr },
+    New { listener: Listener, service: Box<Service> },
+}
+
+#[derive(Debug)]
+enum Service {
+    Grpc(GrpcService),
+    Http(HttpService),
+    Page(Router),
+}
+
+impl Listeners {
+    /// Opens what is planned beside what is served: what stays as it is stays, what only changes its settings takes
+    /// its socket over, the rest is bound.
+    pub(super) async fn open(&self, plans: Vec<Plan>, parts: &Parts<'_>) -> Result<Opened, BuildError> {
+        let mut opened = Vec::new();
+        for plan in plans {
+            if let Some(site) = self.sites.iter().find(|site| site.plan == plan && !site.task.is_finished()) {
+                opened.push((plan, Door::Stays { address: site.address }));
+                continue;
+            }
+            let Some(service) = plan.service(parts) else { continue };
+            let listener = match self.socket(&plan).and_then(|it| Listener::take_over(it, plan.settings.clone())) {
+                Some(listener) => listener,
+                None => Listener::bind(&plan.address, plan.settings.clone())
+                    .await
+                    .map_err(|source| BuildError::Listener { path: plan.role.to_string(), source })?,
+            };
+            opened.push((plan, Door::New { listener, service: Box::new(service) }));
+        }
+        Ok(Opened(opened))
+    }
+
+    /// Serves what was opened, and lets the connections of what is no longer wanted end.
+    pub(super) fn switch_to(&mut self, opened: Opened) {
+        // Those that ended long ago.
+        while self.leaving.try_join_next().is_some() {}
+        let mut before = std::mem::take(&mut self.sites);
+        for (plan, door) in opened.0 {
+            match door {
+                Door::Stays { .. } => {
+                    let same = before.iter().position(|site| site.plan == plan);
+                    self.sites.extend(same.map(|at| before.swap_remove(at)));
+                }
+                Door::New { listener, service } => self.sites.push(Site::serve(plan, listener, *service)),
+            }
+        }
+        for site in before {
+            site.stop.cancel();
+            self.leaving.spawn(site.ended());
+        }
+    }
+
+    /// Closes the sockets for OTLP, and waits until every connection has ended.
+    pub(super) async fn end_receivers(&mut self) {
+        let (receivers, pages) = std::mem::take(&mut self.sites).into_iter().partition(|site: &Site| site.is_otlp());
+        self.sites = pages;
+        end(receivers, &mut self.leaving).await;
+    }
+
+    /// Closes everything that is left.
+    pub(super) async fn end_pages(mut self) {
+        let mut leaving = JoinSet::new();
+        end(std::mem::take(&mut self.sites), &mut leaving).await;
+    }
+
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
+        self.sites.iter().filter_map(|site| site.plan.endpoint(site.address))
+    }
+
+    pub(super) fn health_address(&self) -> Option<SocketAddr> {
+        self.address(|role| matches!(role, Role::Health(_)))
+    }
+
+    pub(super) fn api_address(&self) -> Option<SocketAddr> {
+        self.address(|role| matches!(role, Role::Api(_)))
+    }
+
+    pub(super) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.address(|role| *role == Role::Metrics)
+    }
+
+    fn address(&self, is: impl Fn(&Role) -> bool) -> Option<SocketAddr> {
+        self.sites.iter().find(|site| is(&site.plan.role)).map(|site| site.address)
+    }
+
+    /// The socket that is open where `plan` wants to listen. A port that was picked belongs to what picked it.
+    fn socket(&self, plan: &Plan) -> Option<&Socket> {
+        let picked = plan.address.ends_with(":0");
+        let is = |site: &&Site| site.plan.address == plan.address && (!picked || site.plan.role == plan.role);
+        self.sites.iter().find(is).map(|site| &site.socket)
+    }
+}
+
+async fn end(sites: Vec<Site>, leaving: &mut JoinSet<()>) {
+    for site in sites {
+        site.stop.cancel();
+        leaving.spawn(site.ended());
+    }
+    while leaving.join_next().await.is_some() {}
+}
+
+impl Opened {
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
+        self.0.iter().filter_map(|(plan, door)| plan.endpoint(door.address()))
+    }
+}
+
+impl Door {
+    const fn address(&self) -> SocketAddr {
+        match self {
+            Self::Stays { address } => *address,
+            Self::New { listener, .. } => listener.local_addr(),
+        }
+    }
+}
+
+impl Plan {
+    /// What answers here; `None` for a receiver that feeds nothing.
+    fn service(&self, parts: &Parts<'_>) -> Option<Service> {
+        let intake = || match &self.role {
+            Role::Otlp { receiver, .. } => parts.intakes.get(receiver).cloned(),
+            Role::Health(_) | Role::Api(_) | Role::Metrics => None,
+        };
+        Some(match &self.serves {
+            Serves::Grpc(settings) => Service::Grpc(GrpcService::new(intake()?, settings)),
+            Serves::Http(settings) => Service::Http(HttpService::new(intake()?, settings.clone())),
+            Serves::Health(settings) => Service::Page(admin::health_page(parts.readiness.clone(), settings)),
+            Serves::Api => Service::Page(admin::api(parts.metrics.clone())),
+            Serves::Metrics => Service::Page(admin::metrics_page(parts.metrics.clone())),
+        })
+    }
+
+    fn endpoint(&self, address: SocketAddr) -> Option<(String, &'static str, SocketAddr)> {
+        match &self.role {
+            Role::Otlp { receiver, transport } => Some((receiver.to_string(), *transport, address)),
+            Role::Health(_) | Role::Api(_) | Role::Metrics => None,
+        }
+    }
+}
+
+impl Site {
+    fn serve(plan: Plan, listener: Listener, service: Service) -> Self {
+        let (address, socket, stop) = (listener.local_addr(), listener.socket(), CancellationToken::new());
+        let stopped = stop.clone().cancelled_owned();
+        let task = match service {
+            Service::Grpc(service) => tokio::spawn(listener.serve(service, stopped)),
+            Service::Http(service) => tokio::spawn(listener.serve(service, stopped)),
+            Service::Page(routes) => tokio::spawn(listener.serve(TowerToHyperService::new(routes), stopped)),
+        };
+        Self { plan, address, socket, stop, task }
+    }
+
+    const fn is_otlp(&self) -> bool {
+        matches!(self.plan.role, Role::Otlp { .. })
+    }
+
+    async fn ended(self) {
+        // One that panicked has ended, too.
+        let _ = self.task.await;
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Otlp { receiver, transport } => write!(formatter, "receivers::{receiver}::protocols::{transport}"),
+            Self::Health(id) | Self::Api(id) => write!(formatter, "extensions::{id}"),
+            Self::Metrics => formatter.write_str("service::telemetry::metrics::readers"),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! From the configuration to pipelines that work: the registry, enrichers, exporters, and what each receiver feeds.
+//! Opens no socket: exporters connect when they send.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{BuildError, Surroundings, settings};
+use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
+use crate::enrich::Enricher;
+use crate::exporter::{DebugExporter, Exporter, GrpcExporter, HttpExporter};
+use crate::factors::Registry;
+use crate::genai::Status;
+use crate::pipeline::{Pipeline, Pipelines};
+
+/// The pipelines that each receiver feeds, by signal; the configuration allows one a signal. A receiver that feeds
+/// none is left out.
+pub(super) fn feeds(
+    config: &Config,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
+    let built = build(config, surroundings)?;
+    let fed_by = |receiver: &ComponentId| -> Pipelines {
+        let lists = |id: &PipelineId| {
+            config.service.pipelines.get(id).is_some_and(|pipeline| pipeline.receivers.contains(receiver))
+        };
+        let fed = built.iter().filter(|(id, _)| lists(id));
+        fed.map(|(id, pipeline)| (id.signal, Arc::clone(pipeline))).collect()
+    };
+    let feeds = config.receivers.keys().map(|id| (id.clone(), fed_by(id)));
+    Ok(feeds.filter(|(_, pipelines)| !pipelines.is_empty()).collect())
+}
+
+/// Every pipeline that the configuration lists, with its exporters and, for traces, its enricher.
+fn build<'a>(
+    config: &'a Config,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
+    let registry = Arc::new(Registry::builtin()?);
+    let exporters = build_exporters(config, surroundings)?;
+    for status in Status::ALL {
+        surroundings.metrics.spans(status.name(), 0);
+    }
+    // Pipelines that name the same processor share it, and so count a call once between them.
+    let enrichers: BTreeMap<_, _> = config
+        .processors
+        .iter()
+        .map(|(id, gramtrace)| (id, Arc::new(Enricher::new(Arc::clone(&registry), &settings::enrich(id, gramtrace)))))
+        .collect();
+    let build = |pipeline: &PipelineConfig| {
+        let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
+        let exporters = pipeline.exporters.iter().filter_map(|id| exporters.get(id).map(Arc::clone)).collect();
+        Arc::new(Pipeline::new(enricher, exporters, surroundings.metrics.clone()))
+    };
+    Ok(config.service.pipelines.iter().map(|(id, pipeline)| (id, build(pipeline))).collect())
+}
+
+fn build_exporters<'a>(
+    config: &'a Config,
+    surroundings: &Surroundings,
+) -> Result<BTreeMap<&'a ComponentId, Arc<Exporter>>, BuildError> {
+    let is_used = |id: &ComponentId| config.service.pipelines.values().any(|pipeline| pipeline.exporters.contains(id));
+    let mut exporters = BTreeMap::new();
+    for (id, exporter) in config.exporters.iter().filter(|(id, _)| is_used(id)) {
+        let exporter = match exporter {
+            ExporterConfig::OtlpGrpc(grpc) => {
+                Exporter::Grpc(Box::new(GrpcExporter::new(settings::grpc_exporter(id, grpc))?))
+            }
+            ExporterConfig::OtlpHttp(http) => {
+                Exporter::Http(Box::new(HttpExporter::new(settings::http_exporter(id, http)?)?))
+            }
+            ExporterConfig::Debug(debug) => {
+                Exporter::Debug(DebugExporter::new(settings::debug(id, config, debug), (surroundings.console)()))
+            }
+        };
+        exporters.insert(id, Arc::new(exporter));
+    }
+    Ok(exporters)
+}
