@@ -28,6 +28,10 @@ test:
 clients:
     .ci/run clients
 
+# A real Collector before, after and around the real binary
+neighbours:
+    .ci/run neighbours
+
 # The main job with nothing else installed
 demo:
     cargo run --release -- demo

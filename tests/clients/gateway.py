@@ -68,13 +68,7 @@ class Gateway:
         return self._log_path.read_text("utf-8")
 
     def metrics(self):
-        """The samples of `/metrics`, summed over their labels."""
-        sums = {}
-        for line in fetch(self.ports["metrics"], "/metrics").splitlines():
-            if line and not line.startswith("#"):
-                name, value = re.match(r"([A-Za-z_:][\w:]*)(?:\{.*\})? ([^ ]+)", line).groups()
-                sums[name] = sums.get(name, 0.0) + float(value)
-        return sums
+        return samples(self.ports["metrics"])
 
     def healthy(self):
         return bool(fetch(self.ports["health"], "/"))
@@ -112,6 +106,16 @@ def free_ports(count):
     for one in sockets:
         one.close()
     return ports
+
+
+def samples(port):
+    """The samples of `/metrics`, summed over their labels."""
+    sums = {}
+    for line in fetch(port, "/metrics").splitlines():
+        if line and not line.startswith("#"):
+            name, value = re.match(r"([A-Za-z_:][\w:]*)(?:\{.*\})? ([^ ]+)", line).groups()
+            sums[name] = sums.get(name, 0.0) + float(value)
+    return sums
 
 
 def fetch(port, path):

@@ -6,6 +6,7 @@ Knows OTLP through the generated messages of opentelemetry-proto; nothing of gra
 import base64
 import gzip
 import json
+import sys
 import threading
 from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,14 @@ def parse_json(signal, text):
     return json_format.ParseDict(ids(json.loads(text)), REQUESTS[signal]())
 
 
+class HttpServer(ThreadingHTTPServer):
+    """One that is not worried by a client that hangs up between two requests, as proxies do."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Sink:
     """Listens from its construction to `close`."""
 
@@ -55,7 +64,7 @@ class Sink:
             self._grpc.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": export})])
         self.grpc_port = self._grpc.add_insecure_port("127.0.0.1:0")
         self._grpc.start()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._http_handler())
+        self._http = HttpServer(("127.0.0.1", 0), self._http_handler())
         self.http_port = self._http.server_port
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
