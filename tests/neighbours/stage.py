@@ -53,10 +53,16 @@ class Process:
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._is_up():
-            if self._running.poll() is not None or time.monotonic() > deadline:
+            if self._ends_within(0.02) or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not come up:\n{self.log()}")
-            time.sleep(0.02)
         return self
+
+    def _ends_within(self, seconds):
+        try:
+            self._running.wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
 
     def kill(self):
         self._running.kill()
