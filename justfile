@@ -29,6 +29,10 @@ clients:
     .ci/run clients
 
 # A real Collector before, after and around the real binary
+# Random traces against a slow oracle of counting.
+counting:
+    .ci/run counting
+
 neighbours:
     .ci/run neighbours
 

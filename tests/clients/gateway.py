@@ -22,7 +22,7 @@ receivers:
       grpc: {{endpoint: "127.0.0.1:{grpc}"}}
       http: {{endpoint: "127.0.0.1:{http}"}}
 processors:
-  gramtrace: {{}}
+  gramtrace: {processor}
 exporters:
   {exporter}: {{endpoint: "http://127.0.0.1:{sink}"}}
 extensions:
@@ -42,12 +42,12 @@ service:
 class Gateway:
     """A running `gramtrace run --config`, from construction to `stop`."""
 
-    def __init__(self, binary, folder, sink, exporter):
+    def __init__(self, binary, folder, sink, exporter, processor="{}"):
         self.ports = dict(zip(("grpc", "http", "health", "metrics"), free_ports(4), strict=True))
         self._log_path = folder / f"gramtrace-{exporter}.log"
         config = folder / f"{exporter}.yaml"
         port = sink.grpc_port if exporter == "otlp_grpc" else sink.http_port
-        text = CONFIG.format(**self.ports, sink=port, exporter=exporter)
+        text = CONFIG.format(**self.ports, sink=port, exporter=exporter, processor=processor)
         config.write_text(text, "utf-8")
         self._listening = threading.Event()
         self._process = subprocess.Popen(
