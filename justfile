@@ -28,11 +28,11 @@ test:
 clients:
     .ci/run clients
 
-# A real Collector before, after and around the real binary
-# Random traces against a slow oracle of counting.
+# Random traces through the real binary, against a slow oracle of counting
 counting:
     .ci/run counting
 
+# A real Collector before, after and around the real binary
 neighbours:
     .ci/run neighbours
 
