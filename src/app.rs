@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a service that is built (every listener bound, every exporter
 //! checked), from there to one that runs, and from one configuration to the next while it does.
 
+mod delivery;
 mod drain;
 mod listening;
 mod pipelines;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BuildError, Surroundings, settings};
+use super::{BuildError, Surroundings, delivery, settings};
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
 use crate::enrich::Enricher;
-use crate::exporter::{DebugExporter, Exporter, GrpcExporter, HttpExporter};
+use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::factors::Registry;
 use crate::genai::Status;
 use crate::pipeline::{Pipeline, Pipelines};
@@ -48,7 +48,8 @@ fn build<'a>(
         .collect();
     let build = |pipeline: &PipelineConfig| {
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
-        let exporters = pipeline.exporters.iter().filter_map(|id| exporters.get(id).map(Arc::clone)).collect();
+        let exporters: Vec<Destination> =
+            pipeline.exporters.iter().filter_map(|id| exporters.get(id).cloned()).collect();
         Arc::new(Pipeline::new(enricher, exporters, surroundings.metrics.clone()))
     };
     Ok(config.service.pipelines.iter().map(|(id, pipeline)| (id, build(pipeline))).collect())
@@ -57,11 +58,11 @@ fn build<'a>(
 fn build_exporters<'a>(
     config: &'a Config,
     surroundings: &Surroundings,
-) -> Result<BTreeMap<&'a ComponentId, Arc<Exporter>>, BuildError> {
+) -> Result<BTreeMap<&'a ComponentId, Destination>, BuildError> {
     let is_used = |id: &ComponentId| config.service.pipelines.values().any(|pipeline| pipeline.exporters.contains(id));
     let mut exporters = BTreeMap::new();
-    for (id, exporter) in config.exporters.iter().filter(|(id, _)| is_used(id)) {
-        let exporter = match exporter {
+    for (id, written) in config.exporters.iter().filter(|(id, _)| is_used(id)) {
+        let exporter = match written {
             ExporterConfig::OtlpGrpc(grpc) => {
                 Exporter::Grpc(Box::new(GrpcExporter::new(settings::grpc_exporter(id, grpc))?))
             }
@@ -72,7 +73,7 @@ fn build_exporters<'a>(
                 Exporter::Debug(DebugExporter::new(settings::debug(id, config, debug), (surroundings.console)()))
             }
         };
-        exporters.insert(id, Arc::new(exporter));
+        exporters.insert(id, Destination { exporter: Arc::new(exporter), delivery: delivery::settings(written) });
     }
     Ok(exporters)
 }

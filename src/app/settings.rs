@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::delivery;
 use super::listening::{Plan, Role, Serves};
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
@@ -12,8 +13,8 @@ use crate::config::{
 use crate::enrich::{Detail, EnrichSettings};
 use crate::estimate::Method;
 use crate::exporter::{
-    DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Keepalive, Problem,
-    TlsSettings, Verbosity, http_endpoint,
+    DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Problem, TlsSettings,
+    Verbosity, http_endpoint,
 };
 use crate::genai::{Extensions, Meaning, MemorySettings};
 use crate::otlp::Signal;
@@ -170,7 +171,7 @@ pub(super) fn grpc_exporter(id: &ComponentId, config: &OtlpGrpcExporterConfig) -
         level: config.compression_params.level,
         headers: headers(&config.headers),
         timeout: config.timeout,
-        keepalive: Keepalive::default(),
+        keepalive: delivery::keepalive(&config.keepalive),
     }
 }
 

@@ -89,10 +89,7 @@ const EXTENSIONS: Block = Block {
     ],
 };
 
-/// Keys of `retry_on_failure` and `sending_queue` while neither can be switched on.
-pub(super) const RETRY: &str = "retrying is not available; write `enabled: false`: the sender retries, since it \
-                                gets the backend's answer";
-/// See [`RETRY`].
+/// What to do without `sending_queue`.
 pub(super) const QUEUE: &str = "queueing is not available; write `enabled: false`: the sender keeps a request \
                                 until the backend has acknowledged it";
 

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::address::{Endpoint, Scheme};
 use super::advice;
 use super::client::{self, ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
+use super::delivery::{self, ClientKeepaliveConfig, MAX_REQUEST_BYTES, RetryConfig};
 use super::secret::Secret;
 use super::section::{Advice, Field};
 use crate::otlp::Signal;
 
 /// One entry of `exporters`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum ExporterConfig {
     /// `otlp_grpc[/name]`, also written `otlp[/name]`.
@@ -26,7 +27,7 @@ pub enum ExporterConfig {
 }
 
 /// `exporters.otlp_grpc[/name]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OtlpGrpcExporterConfig {
     /// `host:port`, `http://host:port` or `https://host:port`.
     pub endpoint: Endpoint,
@@ -41,8 +42,12 @@ pub struct OtlpGrpcExporterConfig {
     /// How long one request may take; 5 s, above 0.
     #[serde(serialize_with = "super::duration::serialize")]
     pub timeout: Duration,
-    /// Off: the sender retries.
-    pub retry_on_failure: SwitchedOff,
+    /// Pings that find a dead connection.
+    pub keepalive: ClientKeepaliveConfig,
+    /// Larger requests are sent in parts; bytes before compression, 64 MiB at most and by default.
+    pub max_request_body_size: usize,
+    /// Whether, when and how often the same is sent again; off: the sender retries.
+    pub retry_on_failure: RetryConfig,
     /// Off: the backend's answer is the sender's.
     pub sending_queue: SwitchedOff,
 }
@@ -58,7 +63,9 @@ impl OtlpGrpcExporterConfig {
             compression_params: CompressionParamsConfig::default(),
             headers: BTreeMap::new(),
             timeout: Duration::from_secs(5),
-            retry_on_failure: SwitchedOff::default(),
+            keepalive: ClientKeepaliveConfig::default(),
+            max_request_body_size: MAX_REQUEST_BYTES,
+            retry_on_failure: RetryConfig::default(),
             sending_queue: SwitchedOff::default(),
         }
     }
@@ -81,7 +88,7 @@ impl OtlpGrpcExporterConfig {
 }
 
 /// `exporters.otlp_http[/name]`. Has at least one of the endpoints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OtlpHttpExporterConfig {
     /// The base, to which `/v1/traces` and so on is appended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +115,10 @@ pub struct OtlpHttpExporterConfig {
     pub timeout: Duration,
     /// How bodies are written; `proto`.
     pub encoding: BodyEncoding,
-    /// Off: the sender retries.
-    pub retry_on_failure: SwitchedOff,
+    /// Larger requests are sent in parts; bytes before compression, 64 MiB at most and by default.
+    pub max_request_body_size: usize,
+    /// Whether, when and how often the same is sent again; off: the sender retries.
+    pub retry_on_failure: RetryConfig,
     /// Off: the backend's answer is the sender's.
     pub sending_queue: SwitchedOff,
 }
@@ -127,7 +136,8 @@ impl Default for OtlpHttpExporterConfig {
             headers: BTreeMap::new(),
             timeout: Duration::from_secs(30),
             encoding: BodyEncoding::default(),
-            retry_on_failure: SwitchedOff::default(),
+            max_request_body_size: MAX_REQUEST_BYTES,
+            retry_on_failure: RetryConfig::default(),
             sending_queue: SwitchedOff::default(),
         }
     }
@@ -196,22 +206,56 @@ pub enum BodyEncoding {
     Proto,
 }
 
-/// Keys of the Collector's exporters that have no counterpart here.
-const CLIENT_ADVICE: Advice = &[
-    ("auth", "authenticators are not available; write `headers: {authorization: ...}`"),
-    ("batcher", "requests are never regrouped; remove it"),
-    ("insecure", "belongs below `tls`; write `tls: {insecure: ...}`"),
-    ("ca_file", "belongs below `tls`; write `tls: {ca_file: ...}`"),
-    ("cert_file", "belongs below `tls`; write `tls: {cert_file: ...}`"),
-    ("key_file", "belongs below `tls`; write `tls: {key_file: ...}`"),
-    ("keepalive", "keepalive is not configurable in this version; remove it"),
+/// Keys of the Collector's gRPC exporter that have no counterpart here.
+const GRPC_ADVICE: Advice = &[
+    AUTH,
+    BATCHER,
+    PROXY,
+    INSECURE,
+    CA_FILE,
+    CERT_FILE,
+    KEY_FILE,
+    ("max_send_msg_size_mib", "write `max_request_body_size`: larger requests are sent in parts"),
     ("balancer_name", "load is not balanced here; remove it"),
     ("wait_for_ready", "connections are made when they are needed; remove it"),
     ("authority", "the authority is the endpoint's; remove it"),
-    ("proxy_url", "proxies are not available in this version; remove it"),
     ("read_buffer_size", "buffers are not configurable; remove it"),
     ("write_buffer_size", "buffers are not configurable; remove it"),
 ];
+
+/// Keys of the Collector's HTTP exporter that have no counterpart here.
+const HTTP_ADVICE: Advice = &[
+    AUTH,
+    BATCHER,
+    PROXY,
+    INSECURE,
+    CA_FILE,
+    CERT_FILE,
+    KEY_FILE,
+    ("keepalive", "pings are for `otlp_grpc`; remove it: idle connections are closed after 30s"),
+    ("read_buffer_size", "buffers are not configurable; remove it"),
+    ("write_buffer_size", "buffers are not configurable; remove it"),
+    ("max_idle_conns", "the pool is not configurable; remove it"),
+    ("max_idle_conns_per_host", "the pool is not configurable; remove it"),
+    ("max_conns_per_host", "the pool is not configurable; remove it"),
+    ("idle_conn_timeout", "idle connections are closed after 30s; remove it"),
+    ("disable_keep_alives", "connections are used again; remove it"),
+    ("http2_read_idle_timeout", "HTTP/2 is not configurable here; remove it"),
+    ("http2_ping_timeout", "HTTP/2 is not configurable here; remove it"),
+    ("cookies", "cookies are not kept; remove it"),
+];
+
+const AUTH: (&str, &str) = ("auth", "authenticators are not available; write `headers: {authorization: ...}`");
+const BATCHER: (&str, &str) = (
+    "batcher",
+    "requests are never regrouped; remove it, and to send large ones in parts write `max_request_body_size`",
+);
+const PROXY: (&str, &str) =
+    ("proxy_url", "the backend is connected to directly, also where `HTTP_PROXY` is set; remove it");
+const INSECURE: (&str, &str) = ("insecure", "belongs below `tls`; write `tls: {insecure: ...}`");
+const CA_FILE: (&str, &str) = ("ca_file", "belongs below `tls`; write `tls: {ca_file: ...}`");
+const CERT_FILE: (&str, &str) = ("cert_file", "belongs below `tls`; write `tls: {cert_file: ...}`");
+const KEY_FILE: (&str, &str) = ("key_file", "belongs below `tls`; write `tls: {key_file: ...}`");
 
 impl OtlpGrpcExporterConfig {
     /// Reads `exporters.otlp_grpc[/name]`; `None` where it has no endpoint, which has been reported.
@@ -230,9 +274,11 @@ impl OtlpGrpcExporterConfig {
         client::read_compression(&mut section, &mut config.compression, &mut config.compression_params);
         client::read_headers(&mut section, &mut config.headers);
         section.read("timeout", &mut config.timeout, client::timeout);
-        SwitchedOff::read(&mut section, "retry_on_failure", advice::RETRY);
+        config.keepalive = ClientKeepaliveConfig::read(&mut section);
+        config.max_request_body_size = delivery::max_request_body_size(&mut section);
+        config.retry_on_failure = RetryConfig::read(&mut section);
         SwitchedOff::read(&mut section, "sending_queue", advice::QUEUE);
-        section.finish(CLIENT_ADVICE);
+        section.finish(GRPC_ADVICE);
         endpoint.map(|_| config)
     }
 }
@@ -266,9 +312,10 @@ impl OtlpHttpExporterConfig {
             "json" => Err("JSON is received and not sent; write `proto`".to_owned()),
             _ => field.word(&[("proto", BodyEncoding::Proto)]),
         });
-        SwitchedOff::read(&mut section, "retry_on_failure", advice::RETRY);
+        config.max_request_body_size = delivery::max_request_body_size(&mut section);
+        config.retry_on_failure = RetryConfig::read(&mut section);
         SwitchedOff::read(&mut section, "sending_queue", advice::QUEUE);
-        section.finish(CLIENT_ADVICE);
+        section.finish(HTTP_ADVICE);
         let usable = Signal::ALL.iter().any(|signal| config.endpoint(*signal).is_some());
         usable.then_some(config)
     }

@@ -6,6 +6,7 @@ mod advice;
 mod check;
 mod client;
 mod component;
+mod delivery;
 mod duration;
 mod environment;
 mod expand;
@@ -30,6 +31,7 @@ pub use crate::document::{DocumentError as ConfigError, DocumentErrors as Config
 pub use address::{Endpoint, ListenAddress, Scheme};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
+pub use delivery::{ClientKeepaliveConfig, RetryConfig};
 pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };

@@ -4,7 +4,7 @@ use std::fs;
 
 use gramtrace::config::Config;
 
-use crate::{files, variables};
+use crate::{files, load, variables};
 
 /// What the files refer to.
 const SET: &[(&str, &str)] = &[("PORT", "4317"), ("SECRET", "s3cr3t\u{7}"), ("WORDS", "a lot")];
@@ -38,4 +38,23 @@ fn every_error_names_the_file_and_what_to_do_and_no_secret() {
             assert!(!line.contains("s3cr3t"), "{line}");
         }
     }
+}
+
+#[test]
+fn o_53_an_exporter_to_a_listener_of_this_process_is_refused() {
+    let told = |endpoint: &str| {
+        let text = format!(
+            "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '0.0.0.0:4317'}}}}}}}}
+exporters: {{otlp_grpc: {{endpoint: '{endpoint}', tls: {{insecure: true}}}}}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [otlp_grpc]}}}}}}"
+        );
+        load(&text, &[]).map(|_| ()).map_err(|errors| errors.to_string())
+    };
+    for own in ["localhost:4317", "127.0.0.1:4317", "[::1]:4317", "http://LOCALHOST:4317"] {
+        let error = told(own).unwrap_err();
+        assert!(error.contains("exporters::otlp_grpc::endpoint: "), "{error}");
+        assert!(error.contains("is this process's own receivers::otlp::protocols::grpc::endpoint"), "{error}");
+    }
+    assert_eq!(told("localhost:4319"), Ok(()));
+    assert_eq!(told("backend:4317"), Ok(()));
 }

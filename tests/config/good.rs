@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use gramtrace::config::{
-    BandConfig, ComponentId, Compression, Config, Detail, ExporterConfig, GramtraceConfig, LogEncoding, LogLevel,
-    OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId,
+    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, GramtraceConfig,
+    LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig,
 };
 use gramtrace::otlp::Signal;
 
@@ -124,6 +124,35 @@ fn paths_and_names_of_tls_are_read_and_an_unset_variable_is_none_and_a_warning()
     let warnings: Vec<_> = config.warnings.iter().map(|it| (it.line, it.path.as_str(), it.message.as_str())).collect();
     let path = "exporters::otlp_grpc::tls::server_name_override";
     assert_eq!(warnings, [(Some(10), path, "the environment variable `NOTHING` is not set; it counts as empty")]);
+}
+
+#[test]
+fn o_29_o_52_what_is_sent_again_and_in_parts_is_read_and_the_rest_is_the_collectors() {
+    let config = good("retry");
+    let backend = grpc(&config, &ComponentId::of("otlp_grpc"));
+    let retry = RetryConfig {
+        enabled: true,
+        initial_interval: Duration::from_millis(200),
+        randomization_factor: 0.0,
+        multiplier: 1.5,
+        max_interval: Duration::from_secs(30),
+        max_elapsed_time: Duration::ZERO,
+    };
+    assert_eq!(backend.retry_on_failure, retry);
+    assert_eq!(backend.max_request_body_size, 4 * 1024 * 1024);
+    let (time, timeout) = (Duration::ZERO, Duration::from_secs(10));
+    assert_eq!(backend.keepalive, ClientKeepaliveConfig { time, timeout, permit_without_stream: true });
+    let backend = http(&config, &ComponentId::of("otlp_http"));
+    assert_eq!(backend.max_request_body_size, 1_000_000);
+    let retry = RetryConfig {
+        enabled: false,
+        initial_interval: Duration::from_secs(5),
+        randomization_factor: 0.5,
+        multiplier: 1.5,
+        max_interval: Duration::from_secs(30),
+        max_elapsed_time: Duration::from_secs(300),
+    };
+    assert_eq!(backend.retry_on_failure, retry);
 }
 
 #[test]

@@ -57,8 +57,10 @@ fn every_key_that_is_accepted_occurs_in_it() {
     }
     // The mappings whose keys are the user's, and blocks that can only be off, accept no list of keys.
     let expected = "
- exporters::debug exporters::otlp_grpc exporters::otlp_grpc::compression_params exporters::otlp_grpc::tls
- exporters::otlp_http exporters::otlp_http::compression_params exporters::otlp_http::tls
+ exporters::debug exporters::otlp_grpc exporters::otlp_grpc::compression_params exporters::otlp_grpc::keepalive
+ exporters::otlp_grpc::retry_on_failure exporters::otlp_grpc::tls
+ exporters::otlp_http exporters::otlp_http::compression_params exporters::otlp_http::retry_on_failure
+ exporters::otlp_http::tls
  extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
  processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::http service
