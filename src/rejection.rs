@@ -100,6 +100,7 @@ impl Rejection {
             Self::Overloaded { .. } => "overloaded",
             Self::DeadlineExceeded(_) => "deadline_exceeded",
             Self::Interrupted(_) => "interrupted",
+            Self::Backend(Failure { code: Code::Unimplemented, .. }) => "unserved",
             Self::Backend(_) => "backend",
             Self::Internal(_) => "internal",
         }

@@ -117,6 +117,10 @@ impl Booking {
     fn log(&self, rejection: &Rejection) {
         let Shared { receiver, log, .. } = &*self.intake.0;
         let reason = rejection.reason();
+        // The exporter has said it once, with what to do: metrics that nobody takes are no news every ten seconds.
+        if reason == "unserved" && self.signal != Some(Signal::Traces) {
+            return;
+        }
         let Some(left_out) = log.admit(reason, Instant::now()) else { return };
         tracing::warn!(
             receiver,

@@ -63,16 +63,35 @@ impl LogsService for Keeper {
 
 /// Serves on `address` (port 0 picks one) until the runtime ends.
 pub async fn start(address: &str) -> (SocketAddr, Arc<Received>) {
+    serve(address, true).await
+}
+
+/// The same for traces alone: whoever calls another service is told that there is none, as by Jaeger.
+pub async fn start_for_traces() -> (SocketAddr, Arc<Received>) {
+    serve("127.0.0.1:0", false).await
+}
+
+async fn serve(address: &str, metrics_and_logs: bool) -> (SocketAddr, Arc<Received>) {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let received = Arc::new(Received::default());
     let keeper = Keeper(Arc::clone(&received));
     let gzip = CompressionEncoding::Gzip;
-    let server = Server::builder()
-        .add_service(TraceServiceServer::new(keeper.clone()).accept_compressed(gzip))
-        .add_service(MetricsServiceServer::new(keeper.clone()).accept_compressed(gzip))
-        .add_service(LogsServiceServer::new(keeper).accept_compressed(gzip))
-        .serve_with_incoming(TcpIncoming::from(listener));
-    tokio::spawn(server);
+    let mut server = Server::builder().add_service(TraceServiceServer::new(keeper.clone()).accept_compressed(gzip));
+    if metrics_and_logs {
+        server = server
+            .add_service(MetricsServiceServer::new(keeper.clone()).accept_compressed(gzip))
+            .add_service(LogsServiceServer::new(keeper).accept_compressed(gzip));
+    }
+    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     (address, received)
+}
+
+impl Received {
+    /// The ids of the spans that arrived, each as often as it did.
+    pub fn span_ids(&self) -> Vec<Vec<u8>> {
+        let traces = self.traces.lock().unwrap();
+        let scopes = traces.iter().flat_map(|it| &it.resource_spans).flat_map(|it| &it.scope_spans);
+        scopes.flat_map(|scope| &scope.spans).map(|span| span.span_id.clone()).collect()
+    }
 }

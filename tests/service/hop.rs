@@ -14,8 +14,10 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
 use tonic::Code;
 
+use super::backend::Received;
+use super::books::Books;
 use super::process::Service;
-use super::{backend, capture, write};
+use super::{backend, books, capture, write};
 
 fn config(backend: SocketAddr) -> String {
     format!(
@@ -61,6 +63,34 @@ pub fn http(address: SocketAddr) -> HttpExporter {
     .unwrap()
 }
 
+/// A service in front of a backend, and ways into it.
+struct Hop {
+    service: Service,
+    grpc: GrpcExporter,
+    http: HttpExporter,
+    metrics: SocketAddr,
+    /// Holds the configuration.
+    _folder: tempfile::TempDir,
+}
+
+impl Hop {
+    fn start(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start(&write(&folder, "gramtrace.yaml", config));
+        let (grpc, http) = (grpc(service.address("\"grpc\"")), http(service.address("\"http\"")));
+        let metrics = service.address("metrics page");
+        Self { service, grpc, http, metrics, _folder: folder }
+    }
+
+    /// The books at the end: balanced, nothing inside, and every span that is said to be sent is at the backend once.
+    async fn closed_books(&self, received: &Received) -> Books {
+        let books = books::balanced(self.metrics).await;
+        assert_eq!(books.in_flight(), 0);
+        assert_eq!(books.sent("otlp_grpc", "traces"), received.span_ids().len() as u64);
+        books
+    }
+}
+
 pub fn is_delivered(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Delivered { .. })
 }
@@ -81,9 +111,8 @@ fn sum(requests: &[ExportTraceServiceRequest], key: &str) -> i64 {
 #[tokio::test]
 async fn captures_arrive_enriched_metrics_and_logs_as_they_were() {
     let (address, received) = backend::start("127.0.0.1:0").await;
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::start(&write(&folder, "gramtrace.yaml", &config(address)));
-    let (grpc, http) = (grpc(service.address("\"grpc\"")), http(service.address("\"http\"")));
+    let hop = Hop::start(&config(address));
+    let (grpc, http) = (&hop.grpc, &hop.http);
 
     let traces = capture("otel-openai-v2/002-traces-grpc.pb");
     assert!(is_delivered(&grpc.send(Signal::Traces, traces.into(), None).await));
@@ -102,7 +131,10 @@ async fn captures_arrive_enriched_metrics_and_logs_as_they_were() {
         assert_eq!(received.metrics.lock().unwrap()[..], [Message::decode(&metrics[..]).unwrap()]);
         assert_eq!(received.logs.lock().unwrap()[..], [Message::decode(&logs[..]).unwrap()]);
     }
-    let (code, _) = service.terminate().await;
+    let books = hop.closed_books(&received).await;
+    assert_eq!(books.accepted("traces"), received.span_ids().len() as u64);
+    assert!(books.sent("otlp_grpc", "metrics") > 0 && books.sent("otlp_grpc", "logs") > 0);
+    let (code, _) = hop.service.terminate().await;
     assert_eq!(code, Some(0));
 }
 
@@ -111,9 +143,8 @@ async fn a_backend_that_cannot_be_reached_is_told_and_taken_up_when_it_comes() {
     let reserved = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
     drop(reserved);
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::start(&write(&folder, "gramtrace.yaml", &config(address)));
-    let sender = grpc(service.address("\"grpc\""));
+    let hop = Hop::start(&config(address));
+    let sender = &hop.grpc;
     let body = || bytes::Bytes::from(capture("otel-openai-v2/002-traces-grpc.pb"));
 
     let Outcome::Retry(failure) = sender.send(Signal::Traces, body(), None).await else { panic!("nobody is there") };
@@ -123,14 +154,15 @@ async fn a_backend_that_cannot_be_reached_is_told_and_taken_up_when_it_comes() {
     let (_, received) = backend::start(&address.to_string()).await;
     assert!(is_delivered(&sender.send(Signal::Traces, body(), None).await));
     assert_eq!(received.traces.lock().unwrap().len(), 1);
+    let books = hop.closed_books(&received).await;
+    assert_eq!(books.failed("otlp_grpc", "traces", "unavailable"), received.span_ids().len() as u64);
 }
 
 #[tokio::test]
 async fn what_is_no_otlp_is_refused_and_the_next_request_is_served() {
     let (address, received) = backend::start("127.0.0.1:0").await;
-    let folder = tempfile::tempdir().unwrap();
-    let service = Service::start(&write(&folder, "gramtrace.yaml", &config(address)));
-    let (grpc, http) = (grpc(service.address("\"grpc\"")), http(service.address("\"http\"")));
+    let hop = Hop::start(&config(address));
+    let (grpc, http) = (&hop.grpc, &hop.http);
     let good = capture("otel-openai-v2/002-traces-grpc.pb");
     let truncated = good[..good.len() - 7].to_vec();
     for (count, bad) in (1..).zip([truncated, b"no protobuf at all".to_vec(), vec![0xff; 1000]]) {
@@ -144,4 +176,81 @@ async fn what_is_no_otlp_is_refused_and_the_next_request_is_served() {
         assert!(is_delivered(&grpc.send(Signal::Traces, good.clone().into(), None).await));
         assert_eq!(received.traces.lock().unwrap().len(), count);
     }
+    hop.closed_books(&received).await;
+}
+
+/// Span ids in a request.
+fn ids_in(request: &[u8]) -> Vec<Vec<u8>> {
+    let sink = Received::default();
+    sink.traces.lock().unwrap().push(Message::decode(request).unwrap());
+    sink.span_ids()
+}
+
+#[tokio::test]
+async fn o_52_a_request_that_outgrows_the_backend_on_the_way_arrives_whole_in_parts() {
+    let (address, received) = backend::start("127.0.0.1:0").await;
+    let hop = Hop::start(&config(address));
+    // The same real calls over and over, up to just below the 4 MiB that the backend takes: with receipts it is more.
+    let one = capture("otel-openai-v2/002-traces-grpc.pb");
+    let body = one.repeat((4 << 20) / one.len());
+    let ids = ids_in(&body);
+    assert!(is_delivered(&hop.grpc.send(Signal::Traces, body.into(), None).await));
+    assert!(received.traces.lock().unwrap().len() > 1, "it went in one piece");
+    assert_eq!(received.span_ids(), ids);
+    let books = hop.closed_books(&received).await;
+    assert_eq!(books.accepted("traces"), ids.len() as u64);
+}
+
+#[tokio::test]
+async fn a_backend_for_traces_only_disturbs_none_of_them_and_is_said_once() {
+    let (address, received) = backend::start_for_traces().await;
+    let hop = Hop::start(&config(address));
+    let traces = capture("otel-openai-v2/002-traces-grpc.pb");
+    let metrics = capture("otel-openai-v2/003-metrics-grpc.pb");
+    let logs = capture("otel-openai-v2/001-logs-grpc.pb");
+    for _ in 0..20 {
+        for outcome in [
+            hop.grpc.send(Signal::Metrics, metrics.clone().into(), None).await,
+            hop.http.send(Signal::Logs, logs.clone().into(), None).await,
+        ] {
+            let Outcome::Refused(failure) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(failure.code, Code::Unimplemented, "{failure:?}");
+            assert!(failure.message.contains("take the exporter out of the"), "{failure:?}");
+        }
+        assert!(is_delivered(&hop.grpc.send(Signal::Traces, traces.clone().into(), None).await));
+    }
+    assert_eq!(received.traces.lock().unwrap().len(), 20);
+    let books = hop.closed_books(&received).await;
+    assert_eq!(books.sent("otlp_grpc", "metrics") + books.sent("otlp_grpc", "logs"), 0);
+    assert!(books.failed("otlp_grpc", "metrics", "unserved") > 0);
+    let log = hop.service.terminate_for_log().await;
+    assert!(!log.iter().any(|line| line.contains("refused an export request")), "{log:#?}");
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN gramtrace::exporter")).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    for (warning, signal) in warnings.iter().zip(["metrics", "logs"]) {
+        assert!(warning.contains("the backend does not take this signal") && warning.contains(signal), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn o_29_with_retry_the_sender_hears_nothing_of_a_backend_that_comes_back_in_time() {
+    let reserved = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    let retry = "retry_on_failure: {enabled: true, initial_interval: 10ms, max_interval: 10ms}";
+    let hop =
+        Hop::start(&config(address).replace("tls: {insecure: true}", &format!("tls: {{insecure: true}}, {retry}")));
+    let body = bytes::Bytes::from(capture("otel-openai-v2/002-traces-grpc.pb"));
+    let sending = hop.grpc.send(Signal::Traces, body, None);
+    let returning = async {
+        // Not before the first attempts have failed.
+        while books::balanced(hop.metrics).await.attempts("otlp_grpc", "traces", "retry") < 2 {
+            tokio::task::yield_now().await;
+        }
+        backend::start(&address.to_string()).await.1
+    };
+    let (outcome, received) = tokio::join!(sending, returning);
+    assert!(is_delivered(&outcome));
+    let books = hop.closed_books(&received).await;
+    assert_eq!(books.failed("otlp_grpc", "traces", "unavailable"), 0);
 }

@@ -4,6 +4,8 @@
 #![allow(unreachable_pub)] // modules of a test binary have no public
 
 mod backend;
+#[path = "../support/books.rs"]
+mod books;
 mod commands;
 mod demo;
 mod drain;

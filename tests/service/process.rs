@@ -75,6 +75,15 @@ impl Service {
         tokio::task::spawn_blocking(|| self.wait_for_end()).await.unwrap()
     }
 
+    /// Sends SIGTERM, waits for the end, and gives what was logged and not read until then.
+    pub async fn terminate_for_log(self) -> Vec<String> {
+        let log = move || {
+            self.signal("TERM");
+            self.log.iter().collect()
+        };
+        tokio::task::spawn_blocking(log).await.unwrap()
+    }
+
     fn wait_for_end(mut self) -> (Option<i32>, String) {
         let mut output = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
