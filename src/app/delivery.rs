@@ -1,4 +1,5 @@
 //! How exporters deliver, from what users write to what code passes: again, in parts, and over which connections.
+//! Knows both sides' names; nothing of what is delivered.
 
 use crate::config::{ClientKeepaliveConfig, ExporterConfig, RetryConfig};
 use crate::exporter::{DeliverySettings, Keepalive, RetrySettings};

@@ -10,10 +10,12 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
 use gramtrace::factors::Registry;
+use gramtrace::genai::{Memory, MemorySettings};
 use traffic::{GenAi, MIX, Order, Shape, Size, Traffic};
 
 /// Set in the process that runs under callgrind.
@@ -58,16 +60,18 @@ fn run(shape: Shape) {
     let request = Bytes::from(Traffic::new(shape).request());
     let standard = &enrichers[1];
     // The first pass through any code is not the usual one.
-    black_box(standard.enrich(&request).expect("prost wrote it"));
+    let now = Instant::now();
+    drop(black_box(standard.enrich(&request, now).expect("prost wrote it")));
     let mut copy = vec![0; request.len()];
     measured(|| copy.copy_from_slice(black_box(&request)));
     let mut plan = measured(|| standard.plan(&request)).expect("prost wrote it");
-    measured(|| plan.settle()).expect("prost wrote it");
+    let mut memory = Memory::new(MemorySettings::default());
+    measured(|| plan.settle(&mut memory, now)).expect("prost wrote it");
     for enricher in &enrichers {
         drop(measured(|| enricher.splice(&request, &plan)));
     }
     drop(plan);
-    measured(|| drop(black_box(standard.enrich(&request))));
+    measured(|| drop(black_box(standard.enrich(&request, now))));
 }
 
 /// Columns of a row: see [`run`].
