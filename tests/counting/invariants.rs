@@ -33,14 +33,14 @@ fn spans(calls: &[Call]) -> Vec<Reported> {
     let mut spans = vec![root];
     for (index, call) in calls.iter().enumerate() {
         let mut parent = 1;
-        for report in 0..call.reports {
+        for (scope, told) in SCOPES.iter().zip(call.has_id).take(call.reports) {
             let number = u8::try_from(spans.len() + 1).unwrap();
-            let mut reported = span(SCOPES[report], number)
+            let mut reported = span(scope, number)
                 .below(parent)
                 .chat("gpt-4o")
                 .usage(call.tokens.0, call.tokens.1)
                 .time(call.start, call.start + 5);
-            if call.has_id[report] {
+            if told {
                 reported = reported.text("gen_ai.response.id", &format!("response-{index}"));
             }
             spans.push(reported);

@@ -226,7 +226,7 @@ fn prose(len: usize) -> String {
     while out.len() < len {
         number = mixed(number);
         out.push_str(WORDS[(number % 16) as usize]);
-        out.push(if number % 7 == 0 { '.' } else { ' ' });
+        out.push(if number.is_multiple_of(7) { '.' } else { ' ' });
     }
     out.truncate(len);
     out
