@@ -22,6 +22,7 @@ use crate::receiver::{Admission, BindError, Intake};
 use crate::telemetry::Metrics;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
+use pipelines::Memories;
 
 /// Requests of one receiver that may be under way at once; beyond it the answer is "retry after".
 const MAX_IN_FLIGHT: usize = 4096;
@@ -72,6 +73,7 @@ pub struct Running {
     surroundings: Surroundings,
     readiness: Readiness,
     intakes: BTreeMap<ComponentId, Intake>,
+    memories: Memories,
     listeners: Listeners,
     drain_timeout: Duration,
 }
@@ -81,6 +83,7 @@ pub struct Running {
 struct Next {
     feeds: BTreeMap<ComponentId, Pipelines>,
     intakes: BTreeMap<ComponentId, Intake>,
+    memories: Memories,
     opened: Opened,
     drain_timeout: Duration,
 }
@@ -95,6 +98,7 @@ impl App {
             surroundings: surroundings.clone(),
             readiness: Readiness::starting(),
             intakes: BTreeMap::new(),
+            memories: Memories::new(),
             listeners: Listeners::default(),
             drain_timeout: Duration::ZERO,
         };
@@ -169,11 +173,12 @@ impl Running {
     }
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
-        let feeds = pipelines::feeds(config, &self.surroundings)?;
+        let memories = pipelines::memories(config, &self.memories);
+        let feeds = pipelines::feeds(config, &memories, &self.surroundings)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics: &self.surroundings.metrics };
         let opened = self.listeners.open(settings::listeners(config), &parts).await?;
-        Ok(Next { feeds, intakes, opened, drain_timeout: config.service.drain_timeout })
+        Ok(Next { feeds, intakes, memories, opened, drain_timeout: config.service.drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
@@ -185,11 +190,12 @@ impl Running {
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, opened, drain_timeout } = next;
+        let Next { mut feeds, intakes, memories, opened, drain_timeout } = next;
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());
         }
         self.intakes = intakes;
+        self.memories = memories;
         self.listeners.switch_to(opened);
         self.drain_timeout = drain_timeout;
     }

@@ -14,7 +14,7 @@ use super::BuildError;
 use crate::admin::{self, HealthSettings, Readiness};
 use crate::config::ComponentId;
 use crate::receiver::{
-    GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, Socket,
+    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, Socket,
 };
 use crate::telemetry::Metrics;
 
@@ -103,9 +103,9 @@ impl Listeners {
             let Some(service) = plan.service(parts) else { continue };
             let listener = match self.socket(&plan).and_then(|it| Listener::take_over(it, plan.settings.clone())) {
                 Some(listener) => listener,
-                None => Listener::bind(&plan.address, plan.settings.clone())
-                    .await
-                    .map_err(|source| BuildError::Listener { path: plan.role.to_string(), source })?,
+                None => Listener::bind(&plan.address, plan.settings.clone()).await.map_err(|source| {
+                    BuildError::Listener { path: plan.role.to_string(), source: self.blame(source) }
+                })?,
             };
             opened.push((plan, Door::New { listener, service: Box::new(service) }));
         }
@@ -163,6 +163,17 @@ impl Listeners {
 
     fn address(&self, is: impl Fn(&Role) -> bool) -> Option<SocketAddr> {
         self.sites.iter().find(|site| is(&site.plan.role)).map(|site| site.address)
+    }
+
+    /// Where it is this process that has the port, on other addresses (`localhost` in place of every interface), nobody
+    /// else is to be stopped.
+    fn blame(&self, error: BindError) -> BindError {
+        let port = error.address.rsplit(':').next().and_then(|port| port.parse().ok());
+        if !self.sites.iter().any(|site| Some(site.address.port()) == port) {
+            return error;
+        }
+        let reason = "this process has the port under another address, which a reload cannot change: restart it";
+        BindError { reason: reason.to_owned(), ..error }
     }
 
     /// The socket that is open where `plan` wants to listen. A port that was picked belongs to what picked it.

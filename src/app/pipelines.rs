@@ -2,23 +2,38 @@
 //! Opens no socket: exporters connect when they send.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{BuildError, Surroundings, delivery, settings};
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
-use crate::enrich::Enricher;
+use crate::enrich::{Enricher, SharedMemory};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::factors::Registry;
-use crate::genai::Status;
+use crate::genai::{Memory, MemorySettings, Status};
 use crate::pipeline::{Pipeline, Pipelines};
+
+/// What processors remember, by their ids: kept from one configuration to the next, so that a call whose reports lie on
+/// both sides counts once.
+pub(super) type Memories = BTreeMap<ComponentId, (MemorySettings, SharedMemory)>;
+
+/// The memory of each processor: the one that is there, unless it is to be of another size or age.
+pub(super) fn memories(config: &Config, before: &Memories) -> Memories {
+    let memory = |settings: MemorySettings, id: &ComponentId| match before.get(id) {
+        Some((same, memory)) if *same == settings => Arc::clone(memory),
+        _ => Arc::new(Mutex::new(Memory::new(settings))),
+    };
+    let settings = config.processors.iter().map(|(id, gramtrace)| (id, settings::enrich(id, gramtrace).memory));
+    settings.map(|(id, settings)| (id.clone(), (settings, memory(settings, id)))).collect()
+}
 
 /// The pipelines that each receiver feeds, by signal; the configuration allows one a signal. A receiver that feeds
 /// none is left out.
 pub(super) fn feeds(
     config: &Config,
+    memories: &Memories,
     surroundings: &Surroundings,
 ) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
-    let built = build(config, surroundings)?;
+    let built = build(config, memories, surroundings)?;
     let fed_by = |receiver: &ComponentId| -> Pipelines {
         let lists = |id: &PipelineId| {
             config.service.pipelines.get(id).is_some_and(|pipeline| pipeline.receivers.contains(receiver))
@@ -33,6 +48,7 @@ pub(super) fn feeds(
 /// Every pipeline that the configuration lists, with its exporters and, for traces, its enricher.
 fn build<'a>(
     config: &'a Config,
+    memories: &Memories,
     surroundings: &Surroundings,
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
     let registry = Arc::new(Registry::builtin()?);
@@ -41,11 +57,12 @@ fn build<'a>(
         surroundings.metrics.spans(status.name(), 0);
     }
     // Pipelines that name the same processor share it, and so count a call once between them.
-    let enrichers: BTreeMap<_, _> = config
-        .processors
-        .iter()
-        .map(|(id, gramtrace)| (id, Arc::new(Enricher::new(Arc::clone(&registry), &settings::enrich(id, gramtrace)))))
-        .collect();
+    let enricher = |id, (_, memory): &(MemorySettings, SharedMemory)| {
+        let settings = settings::enrich(id, config.processors.get(id)?);
+        Some(Arc::new(Enricher::with_memory(Arc::clone(&registry), &settings, Arc::clone(memory))))
+    };
+    let enrichers: BTreeMap<_, _> =
+        memories.iter().filter_map(|(id, memory)| Some((id, enricher(id, memory)?))).collect();
     let build = |pipeline: &PipelineConfig| {
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =

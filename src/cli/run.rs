@@ -3,15 +3,20 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::RunArgs;
 use crate::app::{App, BuildError, Drained, Running, Surroundings};
 use crate::config::{Config, ConfigErrors, Environment, LogEncoding, LogLevel};
 use crate::telemetry::{self, LogError, LogSettings, Metrics, logs};
+
+/// Reads the configuration.
+type Load<'a> = dyn Fn() -> Result<Config, ConfigErrors> + 'a;
 
 /// Why the service did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -61,17 +66,18 @@ impl RunError {
     }
 }
 
-/// Loads the configuration, builds the service and runs it until SIGINT or SIGTERM.
+/// Loads the configuration, builds the service and runs it until SIGINT or SIGTERM; SIGHUP loads the configuration again.
 ///
 /// # Errors
 /// [`RunError`]: before anything is accepted, or because not everything that was accepted could be answered.
 pub fn run(args: &RunArgs, environment: Environment<'_>) -> Result<(), RunError> {
-    let config = Config::load_or_default(args.config.as_deref(), environment)?;
+    let load = || Config::load_or_default(args.config.as_deref(), environment);
+    let config = load()?;
     logs::install(log_settings(&config), environment(logs::FILTER_VARIABLE).as_deref())?;
     warn_of(&config);
     // Signals have a thread of their own, this one: whatever keeps the workers busy, the process can be ended.
     let workers = Builder::new_multi_thread().enable_all().build()?;
-    let outcome = Builder::new_current_thread().enable_all().build()?.block_on(supervise(config, &workers));
+    let outcome = Builder::new_current_thread().enable_all().build()?.block_on(supervise(config, &load, &workers));
     // Not the place to wait for a name that is being resolved or a console that does not take what is written.
     workers.shutdown_background();
     outcome
@@ -81,48 +87,109 @@ pub fn run(args: &RunArgs, environment: Environment<'_>) -> Result<(), RunError>
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
+}
+
+enum Heard {
+    /// To end: the signal's name and number.
+    End(&'static str, u8),
+    /// To read the configuration again.
+    Reload,
 }
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// The next signal to end: its name and number.
-    async fn end(&mut self) -> (&'static str, u8) {
+    async fn next(&mut self) -> Heard {
         tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", 2),
-            _ = self.terminate.recv() => ("SIGTERM", 15),
+            _ = self.interrupt.recv() => Heard::End("SIGINT", 2),
+            _ = self.terminate.recv() => Heard::End("SIGTERM", 15),
+            _ = self.hangup.recv() => Heard::Reload,
         }
     }
 }
 
-async fn supervise(config: Config, workers: &Runtime) -> Result<(), RunError> {
+/// What the service is told: by a value that is read when there is time, the last one counts.
+struct Orders {
+    stop: CancellationToken,
+    /// The configuration to go over to, or why there is none.
+    reload: watch::Receiver<Option<Result<Config, ConfigErrors>>>,
+}
+
+async fn supervise(config: Config, load: &Load<'_>, workers: &Runtime) -> Result<(), RunError> {
     let mut signals = Signals::listen()?;
-    let stop = CancellationToken::new();
-    let mut service = workers.spawn(serve(config, stop.clone()));
-    tokio::select! {
-        ended = &mut service => return ended?,
-        (signal, _) = signals.end() => tracing::info!(signal, "stopping: requests in flight are finished"),
-    }
-    stop.cancel();
-    tokio::select! {
-        ended = service => ended?,
-        (signal, number) = signals.end() => Err(RunError::Interrupted { signal, number }),
+    let (stop, (reloads, reload)) = (CancellationToken::new(), watch::channel(None));
+    let mut service = workers.spawn(serve(config, Orders { stop: stop.clone(), reload }));
+    loop {
+        let heard = tokio::select! {
+            ended = &mut service => return ended?,
+            heard = signals.next() => heard,
+        };
+        match heard {
+            // Nobody hears it where the service has just ended.
+            Heard::Reload => drop(reloads.send(Some(load()))),
+            Heard::End(signal, number) if stop.is_cancelled() => return Err(RunError::Interrupted { signal, number }),
+            Heard::End(signal, _) => {
+                tracing::info!(signal, "stopping: requests in flight are finished");
+                stop.cancel();
+            }
+        }
     }
 }
 
-async fn serve(config: Config, stop: CancellationToken) -> Result<(), RunError> {
-    let surroundings = Surroundings { metrics: Metrics::new(), console: standard_output };
-    let running = App::build(&config, &surroundings).await?.start();
+async fn serve(config: Config, mut orders: Orders) -> Result<(), RunError> {
+    let metrics = Metrics::new();
+    let surroundings = Surroundings { metrics: metrics.clone(), console: standard_output };
+    let mut running = App::build(&config, &surroundings).await?.start();
+    metrics.configuration_started(SystemTime::now());
     log_addresses(&running);
-    stop.cancelled().await;
+    let reloading = async {
+        while orders.reload.changed().await.is_ok() {
+            let next = orders.reload.borrow_and_update().clone();
+            if let Some(next) = next {
+                reload(&mut running, next, &metrics).await;
+            }
+        }
+        // Its sender is where the signals are heard: only the end of that ends the service.
+        orders.stop.cancelled().await;
+    };
+    tokio::select! {
+        biased;
+        () = orders.stop.cancelled() => {}
+        () = reloading => {}
+    }
     match running.drain().await {
         Drained::Clean => {
             tracing::info!("stopped");
             Ok(())
         }
         Drained::TimedOut { requests } => Err(RunError::NotDrained { requests }),
+    }
+}
+
+/// Goes over to another configuration, or stays with the one in force and says why.
+async fn reload(running: &mut Running, next: Result<Config, ConfigErrors>, metrics: &Metrics) {
+    let problems = match next {
+        Ok(config) => match running.reload(&config).await {
+            Ok(()) => {
+                metrics.configuration_reloaded(SystemTime::now());
+                warn_of(&config);
+                tracing::info!("configuration reloaded");
+                return log_addresses(running);
+            }
+            Err(error) => vec![error.to_string()],
+        },
+        Err(ConfigErrors(errors)) => errors.iter().map(ToString::to_string).collect(),
+    };
+    metrics.configuration_refused();
+    for problem in problems {
+        tracing::error!(%problem, "configuration not reloaded: the one in force stays");
     }
 }
 

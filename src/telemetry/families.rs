@@ -99,3 +99,13 @@ pub(super) const OVER_CAPACITY: Family = counter(
     "gramtrace_labels_over_capacity_total",
     "Bookings that went to the label value other because there were too many receivers or exporters.",
 );
+pub(super) const RELOADS: Family =
+    counter("gramtrace_config_reloads_total", "Attempts to go over to another configuration, by how they ended.");
+pub(super) const LAST_RELOAD: Family = gauge(
+    "gramtrace_config_last_reload_successful",
+    "1, or 0 where the last attempt left the configuration as it was.",
+);
+pub(super) const RELOADED_AT: Family = gauge(
+    "gramtrace_config_last_reload_success_timestamp_seconds",
+    "Since when the configuration is in force, in seconds since 1970.",
+);

@@ -6,12 +6,13 @@ use std::array;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::counting::Counting;
 use super::exporter::{self, ExporterMetrics};
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
+use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::text::Exposition;
 use super::unknown_models::UnknownModelList;
@@ -27,6 +28,7 @@ struct Registered {
     receivers: Roll<ReceiverMetrics>,
     exporters: Roll<ExporterMetrics>,
     counting: Counting,
+    reloads: Reloads,
     other_receiver: ReceiverMetrics,
     other_exporter: ExporterMetrics,
     over_capacity: AtomicU64,
@@ -59,6 +61,7 @@ impl Default for Registered {
             receivers: Roll::default(),
             exporters: Roll::default(),
             counting: Counting::default(),
+            reloads: Reloads::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
             other_exporter: ExporterMetrics::new(OTHER),
             over_capacity: AtomicU64::new(0),
@@ -155,6 +158,21 @@ impl Metrics {
         self.0.counting.memory(processor, reports, evicted);
     }
 
+    /// The first configuration is in force from `now` on.
+    pub fn configuration_started(&self, now: SystemTime) {
+        self.0.reloads.started(now);
+    }
+
+    /// Another configuration is in force from `now` on.
+    pub fn configuration_reloaded(&self, now: SystemTime) {
+        self.0.reloads.succeeded(now);
+    }
+
+    /// Another configuration was to come into force and did not.
+    pub fn configuration_refused(&self) {
+        self.0.reloads.failed();
+    }
+
     /// Everything in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -185,6 +203,7 @@ impl Metrics {
         self.encode_receivers(&mut text);
         self.encode_exporters(&mut text);
         self.0.counting.encode(&mut text);
+        self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text.finish()
     }

@@ -7,6 +7,7 @@ mod families;
 mod flow;
 pub mod logs;
 mod metrics;
+mod reloads;
 mod roll;
 mod text;
 mod throttle;

@@ -13,6 +13,7 @@ mod gate;
 mod hop;
 mod page;
 mod process;
+mod reload;
 
 use std::path::{Path, PathBuf};
 
