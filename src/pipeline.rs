@@ -69,7 +69,7 @@ impl Pipeline {
         match &self.enricher {
             Some(enricher) if signal == Signal::Traces => {
                 let enriched = enricher.enrich(&body, Instant::now()).map_err(malformed)?;
-                Ok(Prepared { body: enriched.bytes.clone(), items: enriched.tally.spans, enriched: Some(enriched) })
+                Ok(Prepared { body: enriched.bytes.clone(), items: enriched.spans, enriched: Some(enriched) })
             }
             _ => Ok(Prepared { items: count(signal, &body).map_err(malformed)?, body, enriched: None }),
         }
@@ -77,15 +77,15 @@ impl Pipeline {
 
     /// Books what a request held, once it is acknowledged.
     fn book(&self, enriched: Enriched, enricher: &Enricher) {
-        enriched.claim.acknowledge();
+        let books = enriched.claim.acknowledge();
         let (remembered, evicted) = enricher.remembered();
         self.metrics.memory(enricher.name(), remembered, evicted);
-        let tally = &enriched.tally;
+        let tally = &books.tally;
         tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
         tally.calls().for_each(|(status, calls)| self.metrics.calls(status, calls));
         tally.tokens().for_each(|(class, tokens)| self.metrics.tokens(class, tokens));
-        for (name, provider) in &enriched.unknown_models {
+        for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());
         }
     }

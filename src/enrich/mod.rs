@@ -2,26 +2,30 @@
 //! estimate), settle (which reports count, also over requests: the only state), splice (pure: append). Synchronous and
 //! deterministic; time is a value.
 
+mod claim;
 mod plan;
 mod receipt;
 mod rounding;
 mod settle;
 mod tally;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
 
+pub use claim::{Books, Claim, SharedMemory};
 pub use plan::Plan;
 pub use receipt::{Band, Detail};
+pub use settle::Reports;
 pub use tally::{Tally, TokenClass};
 
 use crate::estimate::Method;
 use crate::factors::Registry;
-use crate::genai::{Entered, Extensions, KeyTable, Memory, MemorySettings};
+use crate::genai::{Extensions, Fingerprints, KeyTable, Memory, MemorySettings};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
+use claim::lock;
 use receipt::ReceiptWriter;
 
 /// How spans are enriched.
@@ -72,52 +76,19 @@ pub struct Enricher {
     keys: KeyTable,
     extensions: Extensions,
     receipts: ReceiptWriter,
+    names: Fingerprints,
     memory: SharedMemory,
 }
-
-/// The memory of calls. Shared by everything that must count a call once, and kept when a configuration is reloaded.
-pub type SharedMemory = Arc<Mutex<Memory>>;
 
 /// A request that is ready to be sent on.
 #[derive(Debug)]
 pub struct Enriched {
     /// The request with its receipts; as it came where there is nothing to add.
     pub bytes: Bytes,
-    /// What was found, for the books.
-    pub tally: Tally,
-    /// Models that the registry does not know, with their provider: a call each.
-    pub unknown_models: Vec<(String, Option<String>)>,
-    /// What the memory holds for the request, until it is acknowledged.
+    /// Every span of it.
+    pub spans: u64,
+    /// What it is to be booked as when it has been acknowledged.
     pub claim: Claim,
-}
-
-/// What entered the memory with a request. Unless the request is acknowledged it leaves again: then another report of
-/// the call, or the same one sent again, counts.
-#[derive(Debug)]
-#[must_use = "dropping it takes the request's reports out of the memory"]
-pub struct Claim {
-    memory: SharedMemory,
-    entered: Entered,
-}
-
-impl Claim {
-    /// The request was acknowledged: its reports stay.
-    pub fn acknowledge(mut self) {
-        self.entered = Entered::default();
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.entered != Entered::default() {
-            lock(&self.memory).withdraw(&self.entered);
-        }
-    }
-}
-
-/// A thread that panicked with the memory in its hands has at worst lost a report.
-fn lock(memory: &SharedMemory) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Enricher {
@@ -130,6 +101,7 @@ impl Enricher {
     /// An enricher that remembers calls in `memory`.
     #[must_use]
     pub fn with_memory(registry: Arc<Registry>, settings: &EnrichSettings, memory: SharedMemory) -> Self {
+        let names = lock(&memory).names();
         Self {
             name: settings.name.clone(),
             registry,
@@ -137,25 +109,34 @@ impl Enricher {
             keys: KeyTable::new(&format!("{}{}", settings.prefix, out::STATUS)).extended(&settings.extensions.keys),
             extensions: settings.extensions.clone(),
             receipts: ReceiptWriter::new(settings),
+            names,
             memory,
         }
     }
 
-    /// The request with receipts, and what was found in it. A request with nothing to add is given back as it came.
-    /// `now` is the time by which the memory forgets.
+    /// The request with receipts. A request with nothing to add is given back as it came. `now` is the time by which the
+    /// memory forgets.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
     pub fn enrich(&self, request: &Bytes, now: Instant) -> Result<Enriched, WireError> {
         let mut plan = self.plan(request)?;
-        let entered = if plan.has_reports() { plan.settle(&mut lock(&self.memory), now)? } else { Entered::default() };
-        let owned = |(name, provider): (&str, Option<&str>)| (name.to_owned(), provider.map(str::to_owned));
-        Ok(Enriched {
-            bytes: self.splice(request, &plan),
-            tally: plan.tally(),
-            unknown_models: plan.unknown_models().map(owned).collect(),
-            claim: Claim { memory: Arc::clone(&self.memory), entered },
-        })
+        let claim = self.settle(&mut plan, now)?;
+        Ok(Enriched { bytes: self.splice(request, &plan), spans: plan.total, claim })
+    }
+
+    /// Decides which reports of a plan count, given what other requests said lately. Only a request with reports takes
+    /// hold of the memory.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`Enricher::plan`] would have found.
+    pub fn settle(&self, plan: &mut Plan<'_>, now: Instant) -> Result<Claim, WireError> {
+        let reports = plan.reports(&self.names)?;
+        if reports.is_empty() {
+            return Ok(Claim::new(plan, None));
+        }
+        let claims = plan.settle(&reports, &mut lock(&self.memory), now);
+        Ok(Claim::new(plan, Some((Arc::clone(&self.memory), &reports, claims))))
     }
 
     /// The processor's id as configured.
@@ -167,8 +148,8 @@ impl Enricher {
     /// Reports that are remembered now, and how many left before their time because the memory was full.
     #[must_use]
     pub fn remembered(&self) -> (u64, u64) {
-        let memory = lock(&self.memory);
-        (memory.len() as u64, memory.evicted())
+        let level = lock(&self.memory).level();
+        (level.reports, level.evicted)
     }
 
     /// Appends the receipts of a settled plan.

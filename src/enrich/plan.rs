@@ -1,10 +1,10 @@
 //! Plan: each span of a request is read and estimated by itself.
 //! Which of several reports of one call counts is not decided here.
 
-use super::{Enricher, Tally};
+use super::Enricher;
 use crate::estimate::{Estimate, ModelCall};
 use crate::factors::{Match, ModelId, Place, PlaceQuery};
-use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, adjusted_count, inclusive, scan};
+use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
 
@@ -13,8 +13,12 @@ use crate::units::TokenUsage;
 pub struct Plan<'a> {
     pub(super) request: &'a [u8],
     pub(super) spans: Vec<PlannedSpan<'a>>,
-    total: u64,
-    enriched_before: u64,
+    /// Calls whose spans came enriched: they get nothing, and no other report of them counts.
+    pub(super) enriched: Vec<PlannedSpan<'a>>,
+    /// Every span.
+    pub(super) total: u64,
+    /// Spans that came enriched.
+    pub(super) enriched_before: u64,
 }
 
 /// A span of the GenAI kind.
@@ -28,8 +32,6 @@ pub(crate) struct PlannedSpan<'a> {
     pub(super) dialect: Dialect,
     /// What the span is given; [`Plan::settle`] has the last word.
     pub(super) status: Status,
-    /// Whether the very same span was acknowledged before: it is given the same again and booked no more.
-    pub(super) is_repeat: bool,
     /// The call that the span reports, where it carries usage.
     pub(super) call: Option<Call<'a>>,
 }
@@ -60,24 +62,6 @@ impl<'a> Plan<'a> {
     pub(super) fn spans(&self) -> &[PlannedSpan<'a>] {
         &self.spans
     }
-
-    /// What was found, for the books. Spans that were booked before are not in it.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally::new(self.total, self.enriched_before);
-        for span in self.spans.iter().filter(|span| !span.is_repeat) {
-            let weight = adjusted_count(span.fields.trace_state);
-            let usage = span.call.as_ref().map(|call| &call.usage).filter(|_| span.status.counts());
-            tally.add(span.status, span.dialect, weight, usage);
-        }
-        tally
-    }
-
-    /// The models that the registry does not know: name and provider as the spans have them, a call each.
-    pub fn unknown_models(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
-        let unknown = self.spans.iter().filter(|span| span.status == Status::UnknownModel && !span.is_repeat);
-        unknown.filter_map(|span| span.call.as_ref()).filter_map(|call| Some((call.name?, call.provider)))
-    }
 }
 
 impl Enricher {
@@ -88,29 +72,32 @@ impl Enricher {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
     pub fn plan<'a>(&self, request: &'a [u8]) -> Result<Plan<'a>, WireError> {
         let mut hits = Hits::default();
-        let mut plan = Plan { request, spans: Vec::new(), total: 0, enriched_before: 0 };
+        let mut plan = Plan { request, spans: Vec::new(), enriched: Vec::new(), total: 0, enriched_before: 0 };
         plan.total = walk(request, |at| {
             let fields = scan(request, at.span, &self.keys, &mut hits)?;
-            if hits.has(Meaning::Enriched) {
-                plan.enriched_before += 1;
-            } else if hits.marked()
-                && let Some(role) = Role::of(request, &hits, &fields, &self.extensions)
-            {
-                let mut span = PlannedSpan {
-                    at,
-                    fields,
-                    role,
-                    has_gen_ai_key: hits.has_gen_ai_key(),
-                    dialect: Dialect::of(&hits),
-                    status: Status::Aggregate,
-                    is_repeat: false,
-                    call: None,
-                };
-                if role != Role::Aggregate {
-                    self.read_call(request, &hits, &mut span)?;
-                }
-                plan.spans.push(span);
+            let is_enriched = hits.has(Meaning::Enriched);
+            plan.enriched_before += u64::from(is_enriched);
+            if !hits.marked() {
+                return Ok(());
             }
+            let Some(role) = Role::of(request, &hits, &fields, &self.extensions) else { return Ok(()) };
+            let mut span = PlannedSpan {
+                at,
+                fields,
+                role,
+                has_gen_ai_key: hits.has_gen_ai_key(),
+                dialect: Dialect::of(&hits),
+                status: Status::Aggregate,
+                call: None,
+            };
+            if is_enriched {
+                plan.enriched.extend(self.read_enriched(request, &hits, span)?);
+                return Ok(());
+            }
+            if role != Role::Aggregate {
+                self.read_call(request, &hits, &mut span)?;
+            }
+            plan.spans.push(span);
             Ok(())
         })?;
         Ok(plan)
@@ -118,33 +105,62 @@ impl Enricher {
 
     /// Reads the usage of a span that may report a call, and prices it.
     fn read_call<'a>(&self, request: &'a [u8], hits: &Hits, span: &mut PlannedSpan<'a>) -> Result<(), WireError> {
-        let raw = RawTokens::read(request, hits);
-        if !raw.is_usage(span.fields.error) {
+        let Some(mut call) = self.read_usage(request, hits, span)? else {
             span.status = match span.role {
                 Role::Inference if span.fields.error => Status::Error,
                 Role::Inference => Status::NoTokens,
                 Role::Aggregate | Role::RemoteAgent => Status::Aggregate,
             };
             return Ok(());
-        }
-        let scope = scope_name(request, &span.at)?;
-        let usage = inclusive(&raw, scope, &self.extensions.input_excludes_cache_scopes);
+        };
         let names = hits.strings(request, Meaning::Model);
-        let priced = self.price(&Named { request, hits, names: &names }, usage, span.fields.duration_s());
-        span.status = match (&priced, names.is_empty()) {
+        call.name = names.first().copied();
+        call.provider = hits.string(request, Meaning::Provider);
+        call.priced = self.price(&Named { request, hits, names: &names }, call.usage, span.fields.duration_s());
+        span.status = match (&call.priced, names.is_empty()) {
             (Some(_), _) => Status::Ok,
             (None, false) => Status::UnknownModel,
             (None, true) => Status::NoModel,
         };
-        span.call = Some(Call {
+        span.call = Some(call);
+        Ok(())
+    }
+
+    /// What a span says of its usage; `None` where it says nothing.
+    fn read_usage<'a>(
+        &self,
+        request: &'a [u8],
+        hits: &Hits,
+        span: &PlannedSpan<'_>,
+    ) -> Result<Option<Call<'a>>, WireError> {
+        let raw = RawTokens::read(request, hits);
+        if !raw.is_usage(span.fields.error) {
+            return Ok(None);
+        }
+        let scope = scope_name(request, &span.at)?;
+        Ok(Some(Call {
             scope,
             response_id: hits.string(request, Meaning::ResponseId),
-            usage,
-            name: names.first().copied(),
-            provider: hits.string(request, Meaning::Provider),
-            priced,
-        });
-        Ok(())
+            usage: inclusive(&raw, scope, &self.extensions.input_excludes_cache_scopes),
+            name: None,
+            provider: None,
+            priced: None,
+        }))
+    }
+
+    /// A span that came enriched, if it reports a call: its status says what was decided about it.
+    fn read_enriched<'a>(
+        &self,
+        request: &'a [u8],
+        hits: &Hits,
+        mut span: PlannedSpan<'a>,
+    ) -> Result<Option<PlannedSpan<'a>>, WireError> {
+        let Some(status) = hits.string(request, Meaning::Enriched).and_then(Status::from_name) else { return Ok(None) };
+        span.status = status;
+        if status.counts() || matches!(status, Status::Duplicate | Status::Repriced) {
+            span.call = self.read_usage(request, hits, &span)?;
+        }
+        Ok(span.call.is_some().then_some(span))
     }
 
     /// The first of the names that the registry knows, where it ran, and what the usage took there.

@@ -1,113 +1,126 @@
-//! Settle: which reports count. Remote agents with calls below them become aggregates, each call keeps one report of
-//! those in the request, and what other requests reported has the last word. The only step with a state.
+//! Settle: which reports of a request count, by what it says itself and by what other requests said lately. The only
+//! step with a state, which is passed in, as is the time.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use super::plan::{Plan, PlannedSpan};
-use crate::genai::{Entered, Memory, Report, Role, Status, calls_of, remote_agents_above};
-use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
+use crate::genai::{Batch, Claims, Fingerprints, Memory, Report, Role, SpanId, Status, TraceId, Verdict};
+use crate::otlp::WireError;
+use crate::units::TokenUsage;
 
-/// Trace id and span id.
-type SpanId<'a> = (&'a [u8], &'a [u8]);
+/// The reports of calls in a plan.
+#[derive(Debug, Default)]
+pub struct Reports {
+    batch: Batch,
+    /// Of which span each report is.
+    spans: Vec<Place>,
+}
 
-impl<'a> Plan<'a> {
-    /// Whether something is to be settled: requests without reports never touch the memory.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Planned(usize),
+    Enriched,
+}
+
+impl Reports {
+    /// Whether there is nothing to settle.
     #[must_use]
-    pub fn has_reports(&self) -> bool {
-        self.spans.iter().any(|span| span.call.is_some())
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
     }
+}
 
-    /// Decides which reports count, whatever the order of spans in the request. Gives what entered the memory.
+impl Plan<'_> {
+    /// The spans with usage as reports of calls. Those with an invalid trace id are none: nothing can be compared with
+    /// them, so they stand for themselves.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`super::Enricher::plan`] would have found.
-    pub fn settle(&mut self, memory: &mut Memory, now: Instant) -> Result<Entered, WireError> {
-        memory.expire(now);
-        self.settle_remote_agents(memory)?;
-        let indices: Vec<usize> = (0..self.spans.len()).filter(|&index| self.spans[index].call.is_some()).collect();
-        let reports: Vec<_> = indices.iter().filter_map(|&index| report_of(&self.spans[index])).collect();
-        let mut entered = Entered::default();
-        let mut verdicts = Vec::with_capacity(reports.len());
-        for call in calls_of(&reports) {
-            let within: Vec<_> = (0..)
-                .zip(&call)
-                .map(|(rank, &at)| {
-                    (reports[at], if rank == 0 { self.spans[indices[at]].status } else { Status::Duplicate })
-                })
-                .collect();
-            let settled = memory.settle(&within, now, &mut entered);
-            verdicts.extend(call.into_iter().map(|at| indices[at]).zip(settled));
-        }
-        for (index, verdict) in verdicts {
-            self.spans[index].status = verdict.status;
-            self.spans[index].is_repeat = verdict.is_repeat;
-        }
-        Ok(entered)
-    }
-
-    fn settle_remote_agents(&mut self, memory: &Memory) -> Result<(), WireError> {
-        let is_agent = |span: &PlannedSpan<'_>| span.role == Role::RemoteAgent && span.call.is_some();
-        let agents: Vec<usize> = (0..self.spans.len()).filter(|&index| is_agent(&self.spans[index])).collect();
-        if agents.is_empty() {
-            return Ok(());
-        }
-        let parents = parents(self.request)?;
-        let above_calls = self.spans.iter().filter(|span| span.call.is_some()).map(|span| {
-            let (trace_id, span_id) = id_of(span);
-            (trace_id, parents.get(&(trace_id, span_id)).copied().unwrap_or_default())
-        });
-        // Calls that other requests reported are known by the span that is directly above them.
-        let above_remembered =
-            parents.keys().filter(|(trace_id, span_id)| memory.has_child(trace_id, span_id)).copied();
-        let ids: Vec<_> = agents.iter().map(|&index| id_of(&self.spans[index])).collect();
-        let repeats = remote_agents_above(&ids, above_calls.chain(above_remembered), &parents);
-        for (index, repeats) in agents.into_iter().zip(repeats) {
-            if repeats {
-                self.spans[index].status = Status::Aggregate;
-                self.spans[index].call = None;
+    pub fn reports(&self, names: &Fingerprints) -> Result<Reports, WireError> {
+        let mut reports = Reports::default();
+        let planned = self.spans.iter().enumerate().map(|(index, span)| (Place::Planned(index), span));
+        let enriched = self.enriched.iter().map(|span| (Place::Enriched, span));
+        for (place, span) in planned.chain(enriched) {
+            if let Some(mut report) = report_of(span, names) {
+                if let Place::Enriched = place {
+                    report.decided = verdict_of(span.status);
+                    report.resolves = matches!(span.status, Status::Ok | Status::Repriced);
+                }
+                reports.batch.reports.push(report);
+                reports.spans.push(place);
             }
         }
-        Ok(())
+        // Above roots there is nothing; below a remote agent there may be.
+        if reports.batch.reports.iter().any(|report| report.parent_id.is_some() || report.remote_agent) {
+            reports.batch.place_in_tree(self.request)?;
+        }
+        Ok(reports)
+    }
+
+    /// Decides which reports count, whatever the order of spans in the request. Gives what the memory has to be told when
+    /// the request has been answered.
+    pub fn settle(&mut self, reports: &Reports, memory: &mut Memory, now: Instant) -> Claims {
+        let settled = memory.settle(&reports.batch, now);
+        for (place, verdict) in reports.spans.iter().zip(settled.verdicts) {
+            if let Place::Planned(index) = place
+                && let Some(span) = self.spans.get_mut(*index)
+            {
+                span.give(verdict);
+            }
+        }
+        settled.claims
     }
 }
 
-fn id_of<'a>(span: &PlannedSpan<'a>) -> SpanId<'a> {
-    (span.fields.trace_id, span.fields.span_id)
+impl PlannedSpan<'_> {
+    fn give(&mut self, verdict: Verdict) {
+        self.status = match verdict {
+            Verdict::Counts => return,
+            Verdict::Repriced if self.status == Status::Ok => Status::Repriced,
+            Verdict::Repriced | Verdict::Duplicate => Status::Duplicate,
+            Verdict::Aggregate => Status::Aggregate,
+        };
+    }
+}
+
+impl Reports {
+    /// For each claim of the memory, the span of the plan that it is for.
+    pub(super) fn planned(&self) -> impl Iterator<Item = Option<usize>> {
+        self.spans.iter().map(|place| match place {
+            Place::Planned(index) => Some(*index),
+            Place::Enriched => None,
+        })
+    }
 }
 
 /// The span as a report of a call, if it is one.
-fn report_of<'a>(span: &PlannedSpan<'a>) -> Option<Report<'a>> {
+fn report_of(span: &PlannedSpan<'_>, names: &Fingerprints) -> Option<Report> {
     let call = span.call.as_ref()?;
     Some(Report {
-        trace_id: span.fields.trace_id,
-        span_id: span.fields.span_id,
-        parent_id: span.fields.parent_id,
-        scope: call.scope,
+        trace_id: TraceId::read(span.fields.trace_id)?,
+        span_id: SpanId::read(span.fields.span_id),
+        parent_id: SpanId::read(span.fields.parent_id),
+        outside_id: None,
+        scope: names.of(call.scope),
         time_ns: (span.fields.start_ns, span.fields.end_ns),
         totals: (call.usage.input.get(), call.usage.output.get()),
-        response_id: call.response_id,
+        response_id: call.response_id.map(|id| names.of(id)),
         resolves: call.priced.is_some(),
-        detailed: call.usage.cache_read.or(call.usage.cache_write).or(call.usage.reasoning).is_some(),
+        detailed: is_detailed(&call.usage),
+        remote_agent: span.role == Role::RemoteAgent,
+        decided: None,
     })
 }
 
-/// The parent's span id of every span in a request. Only requests with a remote agent pay for it.
-fn parents(request: &[u8]) -> Result<HashMap<SpanId<'_>, &[u8]>, WireError> {
-    let mut parents = HashMap::new();
-    walk(request, |SpanAt { span, .. }| {
-        let (mut trace_id, mut span_id, mut parent_id) = (&[][..], &[][..], &[][..]);
-        let mut reader = Reader::within(request, span);
-        while let Some(Field { number, value }) = reader.field()? {
-            match (number, value) {
-                (1, Value::Bytes(id)) => trace_id = value::slice(request, id),
-                (2, Value::Bytes(id)) => span_id = value::slice(request, id),
-                (4, Value::Bytes(id)) => parent_id = value::slice(request, id),
-                _ => {}
-            }
-        }
-        parents.insert((trace_id, span_id), parent_id);
-        Ok(())
-    })?;
-    Ok(parents)
+fn is_detailed(usage: &TokenUsage) -> bool {
+    usage.cache_read.or(usage.cache_write).or(usage.reasoning).is_some()
+}
+
+fn verdict_of(status: Status) -> Option<Verdict> {
+    match status {
+        Status::Ok | Status::UnknownModel | Status::NoModel => Some(Verdict::Counts),
+        Status::Duplicate => Some(Verdict::Duplicate),
+        Status::Repriced => Some(Verdict::Repriced),
+        Status::Aggregate | Status::NoTokens | Status::Error => None,
+    }
 }

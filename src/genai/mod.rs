@@ -4,20 +4,28 @@
 mod calls;
 mod dialect;
 mod keys;
+mod lineage;
 mod memory;
+mod report;
 mod role;
 mod sampling;
 mod span;
 mod tokens;
+mod verdict;
 
-pub use calls::{Report, calls_of, remote_agents_above};
+pub use calls::Calls;
 pub use dialect::Dialect;
 pub use keys::{Extensions, KeyTable, Meaning};
-pub use memory::{Entered, Memory, MemorySettings, Verdict};
+pub use lineage::{Found, Lineage, SpanKey};
+pub use memory::{Batch, Claims, Memory, MemoryLevel, MemorySettings, Settled};
+#[cfg(test)]
+use report::made;
+pub use report::{Fingerprint, Fingerprints, Report, SpanId, TraceId, Verdict};
 pub use role::Role;
 pub use sampling::adjusted_count;
 pub use span::{Hits, SpanFields, scan};
 pub use tokens::{RawTokens, inclusive};
+pub use verdict::{Standing, decide};
 
 /// What became of a span of the GenAI kind. The names are a contract: only `ok` (and the unknowns, for tokens) may be
 /// summed.
@@ -73,6 +81,12 @@ impl Status {
     #[must_use]
     pub const fn is_call(self) -> bool {
         self.counts() || matches!(self, Self::NoTokens | Self::Error)
+    }
+
+    /// The status of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
     /// Whether the span is one call of those that are counted.

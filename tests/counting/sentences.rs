@@ -95,6 +95,25 @@ fn a_remote_agent_counts_unless_a_call_below_it_does() {
     assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000), "its call came before");
     let counted = count(&[vec![call()], vec![agent(), http()]]);
     assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000), "through a span between");
+    let server = || span("server", 4).below(2);
+    let counted = count(&[vec![server(), call().below(4)], vec![agent(), http()]]);
+    assert_eq!((status(&counted, 1), counted.input), ("aggregate", 1000), "through spans of both requests");
+    let counted = count(&[vec![agent(), http()], vec![server(), call().below(4)]]);
+    assert_eq!(
+        [status(&counted, 1), status(&counted, 3)],
+        ["ok", "duplicate"],
+        "it came first and stands for the call"
+    );
+    assert_eq!(counted.input, 1500);
+}
+
+#[test]
+fn a_call_whose_span_came_enriched_was_counted_elsewhere() {
+    let client = span("client", 1).chat("gpt-4o").usage(100, 10).text("gramtrace.status", "ok");
+    let proxy = || span("proxy", 2).chat("gpt-4o").usage(100, 10);
+    for requests in [vec![vec![client.clone(), proxy()]], vec![vec![client.clone()], vec![proxy()]]] {
+        assert_eq!(status(&count(&requests), 2), "duplicate");
+    }
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! Who is above whom among the spans of one request. Knows ids alone; of what lies beyond the request only the one id
+//! that leads there. Deep trees and cycles cost one step a span, since nothing is climbed twice.
+
+use std::collections::HashMap;
+
+use super::report::{SpanId, TraceId};
+use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError, value, walk};
+
+/// A span's id in its trace.
+pub type SpanKey = (TraceId, SpanId);
+
+/// The parent of every span in a request.
+#[derive(Debug, Clone, Default)]
+pub struct Lineage {
+    parents: HashMap<SpanKey, Option<SpanId>>,
+}
+
+/// What was found on the way up from spans, so that the next climb stops where one was before.
+pub type Found<T> = HashMap<SpanKey, Option<T>>;
+
+impl Lineage {
+    /// Reads the ids of every span in a request; spans with invalid ids have no place in a tree.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
+    pub fn read(request: &[u8]) -> Result<Self, WireError> {
+        let mut parents = HashMap::new();
+        walk(request, |SpanAt { span, .. }| {
+            if let Some((key, parent)) = ids(request, span)? {
+                parents.insert(key, parent);
+            }
+            Ok(())
+        })?;
+        Ok(Self { parents })
+    }
+
+    /// The first thing that `find` finds at `from` or above it in the request, the id that leads out of it included.
+    pub fn climb<T: Copy>(
+        &self,
+        from: SpanKey,
+        known: &mut Found<T>,
+        find: impl Fn(SpanKey) -> Option<T>,
+    ) -> Option<T> {
+        let (mut path, mut at) = (Vec::new(), from);
+        let found = loop {
+            if let Some(found) = known.get(&at) {
+                break *found;
+            }
+            if let Some(found) = find(at) {
+                break Some(found);
+            }
+            // Until it is known: a cycle finds nothing.
+            known.insert(at, None);
+            path.push(at);
+            match self.parents.get(&at) {
+                Some(Some(parent)) => at.1 = *parent,
+                Some(None) | None => break None,
+            }
+        };
+        if found.is_some() {
+            known.extend(path.into_iter().map(|key| (key, found)));
+        }
+        found
+    }
+
+    /// The id above `from` that is of no span in the request; `None` below a root.
+    pub fn outside(&self, from: SpanKey, known: &mut Found<SpanId>) -> Option<SpanId> {
+        self.climb(from, known, |key| (!self.parents.contains_key(&key)).then_some(key.1))
+    }
+
+    /// The parent of a span in the request.
+    #[must_use]
+    pub fn parent(&self, (trace_id, span_id): SpanKey) -> Option<SpanKey> {
+        self.parents.get(&(trace_id, span_id)).copied().flatten().map(|parent| (trace_id, parent))
+    }
+
+    /// Every span in the request.
+    pub fn spans(&self) -> impl Iterator<Item = SpanKey> {
+        self.parents.keys().copied()
+    }
+}
+
+fn ids(request: &[u8], span: Extent) -> Result<Option<(SpanKey, Option<SpanId>)>, WireError> {
+    let (mut trace_id, mut span_id, mut parent_id) = (None, None, None);
+    let mut reader = Reader::within(request, span);
+    while let Some(Field { number, value }) = reader.field()? {
+        match (number, value) {
+            (1, Value::Bytes(id)) => trace_id = TraceId::read(value::slice(request, id)),
+            (2, Value::Bytes(id)) => span_id = SpanId::read(value::slice(request, id)),
+            (4, Value::Bytes(id)) => parent_id = SpanId::read(value::slice(request, id)),
+            _ => {}
+        }
+    }
+    Ok(trace_id.zip(span_id).map(|key| (key, parent_id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use prost::Message;
+
+    use super::*;
+
+    fn trace() -> TraceId {
+        TraceId::read(&[7; 16]).unwrap()
+    }
+
+    fn id(number: u64) -> SpanId {
+        SpanId::read(&number.to_be_bytes()).unwrap()
+    }
+
+    /// Spans as (id, parent), where 0 is no parent.
+    fn lineage(spans: &[(u64, u64)]) -> Lineage {
+        let span = |&(id, parent): &(u64, u64)| Span {
+            trace_id: vec![7; 16],
+            span_id: id.to_be_bytes().to_vec(),
+            parent_span_id: if parent == 0 { Vec::new() } else { parent.to_be_bytes().to_vec() },
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: spans.iter().map(span).collect(), ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        Lineage::read(&ExportTraceServiceRequest { resource_spans }.encode_to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_way_out_is_the_first_id_that_is_not_there() {
+        let lineage = lineage(&[(1, 2), (2, 3), (3, 99), (4, 0), (5, 4)]);
+        let mut known = Found::new();
+        let mut outside = |number| lineage.outside((trace(), id(number)), &mut known);
+        assert_eq!([1, 3, 2, 4, 5].map(&mut outside), [Some(id(99)), Some(id(99)), Some(id(99)), None, None]);
+    }
+
+    #[test]
+    fn a_cycle_leads_nowhere_and_ends() {
+        let lineage = lineage(&[(1, 2), (2, 1), (3, 1)]);
+        let mut known = Found::new();
+        assert_eq!([1, 2, 3].map(|number| lineage.outside((trace(), id(number)), &mut known)), [None, None, None]);
+    }
+
+    #[test]
+    fn a_deep_tree_costs_one_step_a_span() {
+        let lineage = lineage(&(1..=20_000).map(|number| (number, number + 1)).collect::<Vec<_>>());
+        let mut known = Found::new();
+        let out = (1..=20_000).rev().map(|number| lineage.outside((trace(), id(number)), &mut known));
+        assert!(out.into_iter().all(|outside| outside == Some(id(20_001))));
+    }
+}
