@@ -227,6 +227,7 @@ fn tls(config: &ClientTlsConfig) -> TlsSettings {
         cert_file: config.cert_file.clone(),
         key_file: config.key_file.clone(),
         server_name_override: config.server_name_override.clone(),
+        reload_interval: config.reload_interval,
     }
 }
 

@@ -66,15 +66,18 @@ pub enum Scheme {
     Http,
     /// `https://`: TLS.
     Https,
+    /// `unix://`: a socket of this machine, plain text.
+    Unix,
 }
 
 impl Scheme {
-    /// `http` or `https`.
+    /// `http`, `https` or `unix`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Unix => "unix",
         }
     }
 }
@@ -85,20 +88,23 @@ pub struct Endpoint {
     text: String,
     /// The scheme, where one was written.
     pub scheme: Option<Scheme>,
-    /// A name or an IP address; an IPv6 address stands without its brackets.
+    /// A name or an IP address; an IPv6 address stands without its brackets. Empty for a socket of this machine.
     pub host: String,
-    /// The port, 1 to 65535; of a URL without one its scheme's.
+    /// The port, 1 to 65535; of a URL without one its scheme's. 0 for a socket of this machine.
     pub port: u16,
-    /// What follows the port: empty, or `/` and more.
+    /// What follows the port: empty, or `/` and more. The path of a socket of this machine.
     pub path: String,
 }
 
 impl Endpoint {
-    /// Reads the endpoint of a gRPC backend: `host:port`, `http://host:port` or `https://host:port`.
+    /// Reads the endpoint of a gRPC backend: `host:port`, `http://host:port`, `https://host:port` or `unix:///path`.
     ///
     /// # Errors
     /// What is wrong and what to write instead.
     pub fn parse_grpc(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Self::unix(text, path.strip_prefix("//").unwrap_or(path));
+        }
         let parts = Parts::of(text)?;
         let port = parts.port.ok_or_else(|| format!("`{text}` has no port; write `{text}:4317`"))?;
         if !parts.path.trim_matches('/').is_empty() {
@@ -112,14 +118,31 @@ impl Endpoint {
     /// # Errors
     /// What is wrong and what to write instead.
     pub fn parse_http(text: &str) -> Result<Self, String> {
+        if text.starts_with("unix:") {
+            return Err(format!("`{text}` is a socket, which `otlp_grpc` sends to; use that exporter, or write a URL"));
+        }
         let parts = Parts::of(text)?;
         let default_port = match parts.scheme {
             None => return Err(format!("`{text}` has no scheme; write `http://{text}` or `https://{text}`")),
             Some(Scheme::Http) => 80,
-            Some(Scheme::Https) => 443,
+            Some(Scheme::Https | Scheme::Unix) => 443,
         };
         let port = parts.port.unwrap_or(default_port);
         Ok(parts.endpoint(text, port))
+    }
+
+    /// As grpc-go writes it: `unix:///path`, or `unix:/path`.
+    fn unix(text: &str, path: &str) -> Result<Self, String> {
+        // Longer ones do not fit into the system's structure, which ends with a 0.
+        const MAX_BYTES: usize = 107;
+        if !path.starts_with('/') || path.ends_with('/') {
+            return Err(format!("`{text}` names no socket; write `unix:///path/to/socket`"));
+        }
+        if path.len() > MAX_BYTES || path.contains(char::is_control) {
+            return Err(format!("no socket has such a path; write one of at most {MAX_BYTES} bytes"));
+        }
+        let scheme = Some(Scheme::Unix);
+        Ok(Self { text: text.to_owned(), scheme, host: String::new(), port: 0, path: path.to_owned() })
     }
 
     /// `host:port`, an IPv6 host in brackets.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::address::{Endpoint, ListenAddress};
+use super::address::{Endpoint, ListenAddress, Scheme};
 use super::component::{ComponentId, PipelineId};
 use super::document::{Node, Value};
 use super::exporter::ExporterConfig;
@@ -312,7 +312,9 @@ fn targets(exporter: &ExporterConfig) -> Vec<(&'static str, ListenAddress)> {
         ],
     };
     let address = |endpoint: &Endpoint| ListenAddress { host: endpoint.host.clone(), port: endpoint.port };
-    endpoints.into_iter().filter_map(|(key, endpoint)| endpoint.map(|endpoint| (key, address(endpoint)))).collect()
+    let on_the_network = |endpoint: &&Endpoint| endpoint.scheme != Some(Scheme::Unix);
+    let addressed = endpoints.into_iter().filter_map(|(key, endpoint)| Some((key, endpoint.filter(on_the_network)?)));
+    addressed.map(|(key, endpoint)| (key, address(endpoint))).collect()
 }
 
 /// A host, as far as it can be told without asking anybody.

@@ -30,6 +30,9 @@ pub struct ClientTlsConfig {
     /// The name that the server's certificate must bear, where it is not the endpoint's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name_override: Option<String>,
+    /// How old what was read of the files may be for a new connection; absent: they are read at the start only.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "duration::serialize_some")]
+    pub reload_interval: Option<Duration>,
 }
 
 /// How requests are compressed.
@@ -76,9 +79,16 @@ impl ClientTlsConfig {
         section.read("cert_file", &mut tls.cert_file, file);
         section.read("key_file", &mut tls.key_file, file);
         section.read("server_name_override", &mut tls.server_name_override, name);
+        section.read("reload_interval", &mut tls.reload_interval, |field| match duration::parse(field.text()?)? {
+            Duration::ZERO => Err("is no time; write one such as `1h`, or remove it".to_owned()),
+            interval => Ok(Some(interval)),
+        });
         match endpoint.and_then(|endpoint| endpoint.scheme) {
             Some(Scheme::Https) if tls.insecure => {
                 section.error_in("insecure", "contradicts `https://` of the endpoint; write `http://`, or remove it");
+            }
+            Some(Scheme::Unix) if tls.has_files() => {
+                section.error("has files, but a socket of this machine is plain text; remove them");
             }
             Some(Scheme::Http) if tls.has_files() => {
                 section.error("has files, but `http://` of the endpoint is plain text; write `https://`, or remove it");
@@ -104,7 +114,6 @@ impl ClientTlsConfig {
             ("max_version", "TLS 1.2 and 1.3 are spoken; remove it"),
             ("cipher_suites", "the suites are those that are safe; remove it"),
             ("include_system_ca_certs_pool", "it is the system's authorities, or those of `ca_file`; remove it"),
-            ("reload_interval", "files are read at start; remove it"),
         ]);
         tls
     }

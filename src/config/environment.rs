@@ -201,7 +201,7 @@ impl Variables<'_> {
     /// The files count only where there is TLS: variables are often set for all services of a machine alike.
     fn tls(&self, scheme: Option<Scheme>) -> ClientTlsConfig {
         let mut tls = ClientTlsConfig::default();
-        if scheme == Some(Scheme::Http) {
+        if matches!(scheme, Some(Scheme::Http | Scheme::Unix)) {
             return tls;
         }
         let file = |value: &str| Ok(Some(PathBuf::from(value)));

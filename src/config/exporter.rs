@@ -29,7 +29,7 @@ pub enum ExporterConfig {
 /// `exporters.otlp_grpc[/name]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OtlpGrpcExporterConfig {
-    /// `host:port`, `http://host:port` or `https://host:port`.
+    /// `host:port`, `http://host:port`, `https://host:port` or `unix:///path`.
     pub endpoint: Endpoint,
     /// How the connection is secured.
     pub tls: ClientTlsConfig,
@@ -80,9 +80,12 @@ impl OtlpGrpcExporterConfig {
         }
     }
 
-    /// `http://host:port` or `https://host:port`.
+    /// `http://host:port`, `https://host:port` or `unix:///path`.
     #[must_use]
     pub fn url(&self) -> String {
+        if self.scheme() == Scheme::Unix {
+            return format!("unix://{}", self.endpoint.path);
+        }
         format!("{}://{}", self.scheme().name(), self.endpoint.authority())
     }
 }

@@ -2,6 +2,7 @@
 //! nothing here resolves or connects.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
@@ -25,14 +26,49 @@ impl EndpointError {
     }
 }
 
-/// The base URL of a gRPC endpoint, `http://host:port` for plaintext or `https://host:port` for TLS, from
-/// `host:port` (TLS unless `tls.insecure`), `http://host:port` or `https://host:port`.
-pub(super) fn grpc(endpoint: &str, tls: &TlsSettings) -> Result<Uri, EndpointError> {
+/// Where a gRPC backend is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GrpcTarget {
+    /// `http://host:port` for plaintext or `https://host:port` for TLS.
+    Network(Uri),
+    /// A socket of this machine, by its path.
+    Unix(PathBuf),
+}
+
+impl GrpcTarget {
+    /// The URL whose authority stands in requests. A socket has no name: grpc-go says `localhost`.
+    pub(super) fn origin(&self) -> Uri {
+        match self {
+            Self::Network(uri) => uri.clone(),
+            Self::Unix(_) => Uri::from_static("http://localhost/"),
+        }
+    }
+
+    /// How it is shown.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Network(uri) => shown(uri),
+            Self::Unix(path) => format!("unix://{}", path.display()),
+        }
+    }
+}
+
+/// Where a gRPC endpoint is, from `host:port` (TLS unless `tls.insecure`), `http://host:port`, `https://host:port` or
+/// `unix:///path`.
+pub(super) fn grpc(endpoint: &str, tls: &TlsSettings) -> Result<GrpcTarget, EndpointError> {
+    if let Some(path) = endpoint.strip_prefix("unix://") {
+        return match path.starts_with('/') {
+            true => Ok(GrpcTarget::Unix(path.into())),
+            false => Err(EndpointError::new(endpoint, "the path is not absolute: write unix:///path/to/socket")),
+        };
+    }
     let (scheme, rest) = match endpoint.split_once("://") {
         Some(("http", rest)) => (Scheme::HTTP, rest),
         Some(("https", rest)) => (Scheme::HTTPS, rest),
         Some((other, _)) => {
-            let reason = format!("`{other}://` is not spoken: write host:port, http://host:port or https://host:port");
+            let reason = format!(
+                "`{other}://` is not spoken: write host:port, http://host:port, https://host:port or unix:///path"
+            );
             return Err(EndpointError::new(endpoint, reason));
         }
         None if tls.insecure => (Scheme::HTTP, endpoint),
@@ -47,7 +83,7 @@ pub(super) fn grpc(endpoint: &str, tls: &TlsSettings) -> Result<Uri, EndpointErr
         return Err(EndpointError::new(endpoint, "the port is missing: write host:port, for OTLP mostly 4317"));
     }
     let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
-    uri.map_err(|error| EndpointError::new(endpoint, error.to_string()))
+    uri.map(GrpcTarget::Network).map_err(|error| EndpointError::new(endpoint, error.to_string()))
 }
 
 /// The URL of each signal under a base URL, as the Collector appends them: `<base>/v1/traces` and so on.
@@ -120,17 +156,18 @@ mod tests {
 
     fn grpc_at(endpoint: &str, insecure: bool) -> Result<String, String> {
         let tls = TlsSettings { insecure, ..TlsSettings::default() };
-        grpc(endpoint, &tls).map(|uri| shown(&uri)).map_err(|error| error.to_string())
+        grpc(endpoint, &tls).map(|target| target.shown()).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn grpc_endpoints_have_three_forms() {
+    fn grpc_endpoints_have_four_forms() {
         for (endpoint, insecure, url) in [
             ("tempo:4317", false, "https://tempo:4317"),
             ("tempo:4317", true, "http://tempo:4317"),
             ("http://tempo:4317", false, "http://tempo:4317"),
             ("https://tempo:4317/", true, "https://tempo:4317"),
             ("[::1]:4317", true, "http://[::1]:4317"),
+            ("unix:///run/otlp.sock", false, "unix:///run/otlp.sock"),
         ] {
             assert_eq!(grpc_at(endpoint, insecure), Ok(url.to_owned()), "{endpoint}");
         }
@@ -145,7 +182,8 @@ mod tests {
             ("tempo:http", "the port is not a number"),
             ("tempo:70000", "the port is not a number"),
             ("https://tempo:4317/v1/traces", "otlp_http"),
-            ("unix:///run/otlp.sock", "`unix://` is not spoken"),
+            ("unix://run/otlp.sock", "the path is not absolute"),
+            ("dns:///tempo:4317", "`dns://` is not spoken"),
             ("", "write host:port"),
             ("te mpo:4317", "write host:port"),
         ] {

@@ -42,7 +42,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 pub struct GrpcExporterSettings {
     /// The exporter's id as configured, `type[/name]`: it stands in every message.
     pub name: String,
-    /// `host:port`, `http://host:port` (plaintext) or `https://host:port` (TLS).
+    /// `host:port`, `http://host:port` (plaintext), `https://host:port` (TLS) or `unix:///path` (plaintext).
     pub endpoint: String,
     /// TLS towards the backend.
     pub tls: TlsSettings,
@@ -103,10 +103,10 @@ impl GrpcExporter {
     fn build(settings: GrpcExporterSettings) -> Result<Self, Problem> {
         let GrpcExporterSettings { name, endpoint, tls, encoding, level, headers, timeout, keepalive } = settings;
         let target = endpoint::grpc(&endpoint, &tls)?;
-        let backend = Backend::new(&name, endpoint::shown(&target), Transport::Grpc);
-        let dialer = GrpcDialer::new(target.clone(), &tls, timeout)?;
+        let backend = Backend::new(&name, target.shown(), Transport::Grpc);
+        let dialer = GrpcDialer::new(&target, &tls, timeout)?;
         let headers = request_headers(headers.as_metadata()?, encoding);
-        let endpoint = tuned(target, timeout, keepalive);
+        let endpoint = tuned(target.origin(), timeout, keepalive);
         Ok(Self { backend, endpoint, dialer, channel: OnceLock::new(), headers, encoding, level, timeout })
     }
 

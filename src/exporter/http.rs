@@ -9,19 +9,18 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_
 use http::uri::Scheme;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::backend::{Backend, MAX_REQUEST_BYTES};
 use super::build::{ExporterBuildError, Problem};
 use super::cause::Transport;
+use super::dial::Dialer;
 use super::headers::{self, Headers};
 use super::outcome::Outcome;
 use super::time_limit::TimeLimit;
 use super::tls::TlsSettings;
-use super::{dial, endpoint, http_answer, payload};
+use super::{endpoint, http_answer, payload};
 use crate::otlp::Signal;
 use crate::wire::Encoding;
 
@@ -52,7 +51,7 @@ pub struct HttpExporterSettings {
 pub struct HttpExporter {
     name: String,
     targets: BTreeMap<Signal, Target>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Dialer, Full<Bytes>>,
     headers: HeaderMap,
     encoding: Encoding,
     level: u32,
@@ -85,7 +84,7 @@ impl HttpExporter {
             targets.insert(signal, Target { uri, backend });
         }
         let needs_tls = targets.values().any(|target| target.uri.scheme() == Some(&Scheme::HTTPS));
-        let connector = dial::http_connector(&tls, needs_tls, timeout)?;
+        let connector = Dialer::http(&tls, needs_tls, timeout)?;
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

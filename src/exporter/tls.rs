@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper_rustls::ConfigBuilderExt as _;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -22,6 +23,8 @@ pub struct TlsSettings {
     pub key_file: Option<PathBuf>,
     /// The name that is asked for and that the backend's certificate must have, instead of the endpoint's host.
     pub server_name_override: Option<String>,
+    /// How old what was read of the files may be for a new connection; `None`: they are read at the start only.
+    pub reload_interval: Option<Duration>,
 }
 
 /// Why TLS cannot be set up.

@@ -121,6 +121,7 @@ fn paths_and_names_of_tls_are_read_and_an_unset_variable_is_none_and_a_warning()
     assert_eq!(tls.cert_file.unwrap().to_str(), Some("/etc/gramtrace/$HOME.pem"));
     assert_eq!(tls.key_file.unwrap().to_str(), Some("/etc/gramtrace/key.pem"));
     assert_eq!(tls.server_name_override, None);
+    assert_eq!(tls.reload_interval, Some(Duration::from_secs(3600)));
     let warnings: Vec<_> = config.warnings.iter().map(|it| (it.line, it.path.as_str(), it.message.as_str())).collect();
     let path = "exporters::otlp_grpc::tls::server_name_override";
     assert_eq!(warnings, [(Some(10), path, "the environment variable `NOTHING` is not set; it counts as empty")]);
@@ -142,6 +143,7 @@ fn o_29_o_52_what_is_sent_again_and_in_parts_is_read_and_the_rest_is_the_collect
     assert_eq!(backend.max_request_body_size, 4 * 1024 * 1024);
     let (time, timeout) = (Duration::ZERO, Duration::from_secs(10));
     assert_eq!(backend.keepalive, ClientKeepaliveConfig { time, timeout, permit_without_stream: true });
+    assert_eq!(grpc(&config, &ComponentId::named("otlp_grpc", "socket")).url(), "unix:///run/otlp.sock");
     let backend = http(&config, &ComponentId::of("otlp_http"));
     assert_eq!(backend.max_request_body_size, 1_000_000);
     let retry = RetryConfig {

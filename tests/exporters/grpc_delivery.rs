@@ -224,6 +224,49 @@ async fn a_backend_that_starts_late_is_no_error_at_the_start() {
     assert_eq!(collector.arrivals().len(), 1);
 }
 
+#[tokio::test]
+async fn a_socket_of_this_machine_is_sent_to_like_any_backend() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("otlp.sock");
+    let exporter = grpc(format!("unix://{}", path.display()));
+    // Nobody is there yet.
+    let failure = retry(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    assert_eq!(failure.code, Code::Unavailable);
+    let words = format!(
+        "exporter `otlp/backend`: cannot reach unix://{}: No such file or directory (os error 2): is the backend \
+         running, is the path of `endpoint` right, and may this process use it?",
+        path.display()
+    );
+    assert_eq!(failure.message, words);
+    let arrivals = Raw::on_socket(&path, |_| grpc_answer(&[], frame::encode(b"").unwrap(), &[("grpc-status", "0")]));
+    for _ in 0..2 {
+        delivered(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    }
+    let arrivals = arrivals.lock().unwrap();
+    assert_eq!(arrivals[1].body(), &frame::encode(&request(Signal::Traces)).unwrap());
+    assert_eq!(arrivals[1].uri().authority().unwrap().as_str(), "localhost");
+}
+
+#[tokio::test]
+async fn a_backend_that_answers_no_ping_is_given_up_before_the_timeout() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = grpc_settings(silent.local_addr().unwrap());
+    settings.timeout = Duration::from_secs(60);
+    settings.keepalive.time = Some(Duration::from_millis(30));
+    settings.keepalive.timeout = Duration::from_millis(30);
+    let pinging = GrpcExporter::new(settings.clone()).unwrap();
+    // Settings, and nothing after.
+    let mute = async {
+        let (mut stream, _) = silent.accept().await.unwrap();
+        stream.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        stream
+    };
+    let (outcome, _stream) = tokio::join!(pinging.send(Signal::Traces, request(Signal::Traces), None), mute);
+    let failure = retry(outcome);
+    assert_eq!(failure.code, Code::Unavailable);
+    assert!(failure.message.contains("keep-alive timed out"), "{}", failure.message);
+}
+
 #[test]
 fn an_exporter_is_built_without_a_runtime() {
     assert_eq!(grpc("localhost:4317").name(), "otlp/backend");

@@ -1,6 +1,8 @@
 //! TLS to real servers with certificates made for the test: who is trusted, who is not, and what a person reads.
 
-use gramtrace::exporter::{GrpcExporter, HttpExporter, Outcome, TlsSettings};
+use std::time::Duration;
+
+use gramtrace::exporter::{Exporter, GrpcExporter, HttpExporter, Outcome, TlsSettings};
 use gramtrace::otlp::Signal;
 use http::Version;
 use tonic::Code;
@@ -160,4 +162,50 @@ async fn a_tls_port_without_http_2_is_told_as_no_grpc_port() {
         assert!(failure.message.contains("HTTP/2"), "{}", failure.message);
         assert!(failure.message.ends_with("use `otlp_http`"), "{}", failure.message);
     }
+}
+
+/// Both exporters under the same settings.
+fn both(grpc_port: u16, http_port: u16, tls: &TlsSettings) -> [Exporter; 2] {
+    let mut grpc = grpc_settings(format!("localhost:{grpc_port}"));
+    grpc.tls = tls.clone();
+    let mut http = http_settings(&format!("https://localhost:{http_port}"));
+    http.tls = tls.clone();
+    [GrpcExporter::new(grpc).unwrap().into(), HttpExporter::new(http).unwrap().into()]
+}
+
+#[tokio::test]
+async fn certificates_that_are_renewed_are_used_for_the_next_connection_without_a_restart() {
+    let (theirs, ours) = (Authority::new("theirs"), Authority::new("ours"));
+    let server = theirs.issue("localhost");
+    let collector = collector(&server, Some(&theirs));
+    let raw = Raw::over(Some(server.acceptor(BOTH, Some(&theirs))), |_| answer(200, &[], "")).await;
+    // What is there at first trusts, and is trusted by, somebody else.
+    let mut tls = with_identity(trusting(&ours), &ours, &ours.issue("gramtrace"));
+    tls.reload_interval = Some(Duration::from_nanos(1));
+    let reloading = both(collector.address.port(), raw.address.port(), &tls);
+    tls.reload_interval = None;
+    let fixed = both(collector.address.port(), raw.address.port(), &tls);
+    for exporter in reloading.iter().chain(&fixed) {
+        retry(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    }
+    ours.file("ca.pem", &theirs.pem);
+    with_identity(trusting(&theirs), &ours, &theirs.issue("gramtrace"));
+    for exporter in &reloading {
+        delivered(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    }
+    for exporter in &fixed {
+        retry(exporter.send(Signal::Traces, request(Signal::Traces), None).await);
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_have_become_unusable_leave_the_old_ones_in_use() {
+    let authority = Authority::new("authority");
+    let acceptor = authority.issue("localhost").acceptor(BOTH, None);
+    let raw = Raw::over(Some(acceptor), |_| answer(200, &[], "")).await;
+    let mut tls = trusting(&authority);
+    tls.reload_interval = Some(Duration::from_nanos(1));
+    let [_, http] = both(1, raw.address.port(), &tls);
+    authority.file("ca.pem", "-----BEGIN CERTIFICATE-----\nhalf");
+    delivered(http.send(Signal::Traces, request(Signal::Traces), None).await);
 }

@@ -75,6 +75,8 @@ fn leaves(request: &ExportTraceServiceRequest) -> usize {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn o_52_the_parts_together_are_the_whole_in_its_order(request in arbitrary::request(), max_bytes in 1usize..4000) {
         let request = numbered(request);

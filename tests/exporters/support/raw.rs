@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
@@ -55,6 +56,23 @@ impl Raw {
     /// The same in plaintext, and every connection is retired after its first request.
     pub(crate) async fn retiring(answer: impl Fn(&Arrival) -> Response<RawBody> + Send + Sync + 'static) -> Self {
         Self::serve(None, true, answer).await
+    }
+
+    /// The same, for whoever comes to a socket of this machine: what arrives.
+    pub(crate) fn on_socket(
+        path: &Path,
+        answer: impl Fn(&Arrival) -> Response<RawBody> + Send + Sync + 'static,
+    ) -> Arc<Mutex<Vec<Arrival>>> {
+        let listener = UnixListener::bind(path).unwrap();
+        let arrivals: Arc<Mutex<Vec<Arrival>>> = Arc::default();
+        let (arrived, answer) = (Arc::clone(&arrivals), Arc::new(answer));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(converse(stream, false, Arc::clone(&arrived), Arc::clone(&answer)));
+            }
+        });
+        arrivals
     }
 
     async fn serve(
