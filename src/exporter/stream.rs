@@ -1,4 +1,5 @@
-//! A connection to a gRPC backend, whatever it runs over. Knows how each is read and written; nothing of what is.
+//! A connection to a gRPC backend, whatever it runs over.
+//! Knows how each kind is read and written; nothing of what is.
 
 use std::io;
 use std::pin::Pin;
