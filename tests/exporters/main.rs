@@ -7,6 +7,7 @@
 
 #[path = "../support/books.rs"]
 mod books;
+mod conservation;
 mod grpc_answers;
 mod grpc_delivery;
 mod http_answers;
