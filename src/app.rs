@@ -18,7 +18,7 @@ use crate::config::{ComponentId, Config};
 use crate::exporter::ExporterBuildError;
 use crate::factors::RegistryError;
 use crate::pipeline::Pipelines;
-use crate::receiver::{Admission, BindError, Intake};
+use crate::receiver::{Admission, BindError, Intake, ServerTlsError};
 use crate::telemetry::Metrics;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
@@ -45,6 +45,14 @@ pub enum BuildError {
         path: String,
         /// Why not.
         source: BindError,
+    },
+    /// A receiver's certificates cannot be used.
+    #[error("{path}: {source}")]
+    Tls {
+        /// The receiver's protocol, as a path of the configuration.
+        path: String,
+        /// Why not.
+        source: ServerTlsError,
     },
 }
 

@@ -14,7 +14,8 @@ use super::BuildError;
 use crate::admin::{self, HealthSettings, Readiness};
 use crate::config::ComponentId;
 use crate::receiver::{
-    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, Socket,
+    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, ServerTls,
+    ServerTlsSettings, Socket,
 };
 use crate::telemetry::Metrics;
 
@@ -24,6 +25,8 @@ pub(super) struct Plan {
     pub(super) role: Role,
     /// `host:port`; port 0 picks one.
     pub(super) address: String,
+    /// How it is secured; `None` is plain text.
+    pub(super) tls: Option<ServerTlsSettings>,
     pub(super) settings: ListenerSettings,
     pub(super) serves: Serves,
 }
@@ -107,6 +110,7 @@ impl Listeners {
                     BuildError::Listener { path: plan.role.to_string(), source: self.blame(source) }
                 })?,
             };
+            let listener = plan.secured(listener, parts)?;
             opened.push((plan, Door::New { listener, service: Box::new(service) }));
         }
         Ok(Opened(opened))
@@ -221,6 +225,14 @@ impl Plan {
             Serves::Api => Service::Page(admin::api(parts.metrics.clone())),
             Serves::Metrics => Service::Page(admin::metrics_page(parts.metrics.clone())),
         })
+    }
+
+    fn secured(&self, listener: Listener, parts: &Parts<'_>) -> Result<Listener, BuildError> {
+        let (Some(tls), Role::Otlp { receiver, transport }) = (&self.tls, &self.role) else { return Ok(listener) };
+        let metrics = parts.metrics.receiver(&receiver.to_string(), transport);
+        ServerTls::load(tls.clone(), self.settings.protocol, metrics)
+            .map(|tls| listener.secured(tls))
+            .map_err(|source| BuildError::Tls { path: self.role.to_string(), source })
     }
 
     fn endpoint(&self, address: SocketAddr) -> Option<(String, &'static str, SocketAddr)> {

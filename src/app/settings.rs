@@ -9,6 +9,7 @@ use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
     GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, Secret,
+    ServerTlsConfig,
 };
 use crate::enrich::{Detail, EnrichSettings};
 use crate::estimate::Method;
@@ -18,7 +19,9 @@ use crate::exporter::{
 };
 use crate::genai::{Extensions, Meaning, MemorySettings};
 use crate::otlp::Signal;
-use crate::receiver::{BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol};
+use crate::receiver::{
+    BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol, ServerTlsSettings, TlsVersion,
+};
 use crate::wire::Encoding;
 
 /// The time in which the body of one request has to arrive.
@@ -38,6 +41,7 @@ pub(super) fn listeners(config: &Config) -> Vec<Plan> {
             plans.push(Plan {
                 role,
                 address: config.endpoint.to_string(),
+                tls: config.tls.as_ref().map(server_tls),
                 settings,
                 serves: Serves::Grpc(grpc(config)),
             });
@@ -48,6 +52,7 @@ pub(super) fn listeners(config: &Config) -> Vec<Plan> {
             plans.push(Plan {
                 role,
                 address: config.endpoint.to_string(),
+                tls: config.tls.as_ref().map(server_tls),
                 settings,
                 serves: Serves::Http(http(config)),
             });
@@ -71,6 +76,7 @@ fn health(config: &Config) -> Option<Plan> {
     Some(Plan {
         role: Role::Health(id),
         address: health.endpoint.to_string(),
+        tls: None,
         settings: listener(Protocol::Auto, PAGE_GRACE),
         serves: Serves::Health(HealthSettings {
             path: health.path.clone(),
@@ -88,6 +94,7 @@ fn api(config: &Config) -> Option<Plan> {
     Some(Plan {
         role: Role::Api(id),
         address: api.endpoint.to_string(),
+        tls: None,
         settings: listener(Protocol::Auto, PAGE_GRACE),
         serves: Serves::Api,
     })
@@ -97,6 +104,7 @@ fn metrics(config: &Config) -> Option<Plan> {
     Some(Plan {
         role: Role::Metrics,
         address: config.service.telemetry.metrics.listener()?.to_string(),
+        tls: None,
         settings: listener(Protocol::Auto, PAGE_GRACE),
         serves: Serves::Metrics,
     })
@@ -115,6 +123,19 @@ fn http(config: &HttpServerConfig) -> HttpSettings {
     HttpSettings {
         limits: BodyLimits { max_bytes: config.max_request_body_size, timeout: BODY_TIMEOUT },
         paths: Signal::ALL.map(|signal| (signal, config.url_path(signal).to_owned())).into(),
+    }
+}
+
+fn server_tls(config: &ServerTlsConfig) -> ServerTlsSettings {
+    ServerTlsSettings {
+        cert_file: config.cert_file.clone(),
+        key_file: config.key_file.clone(),
+        client_ca_file: config.client_ca_file.clone(),
+        min_version: match config.min_version {
+            config::TlsVersion::V1_2 => TlsVersion::V1_2,
+            config::TlsVersion::V1_3 => TlsVersion::V1_3,
+        },
+        reload_interval: config.reload_interval,
     }
 }
 

@@ -17,6 +17,7 @@ mod processor;
 mod reading;
 mod receiver;
 mod secret;
+mod server_tls;
 mod service;
 mod size;
 mod telemetry;
@@ -39,6 +40,7 @@ pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
 pub use reading::{MemoryConfig, ReadingConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
+pub use server_tls::{ServerTlsConfig, TlsVersion};
 pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
 pub use telemetry::{
     LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig, MetricsTelemetryConfig,

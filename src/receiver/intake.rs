@@ -9,8 +9,8 @@ use std::time::Instant;
 use http::Extensions;
 
 use super::admission::{Admission, Permit};
-use super::listener::Peer;
 use super::rejection_log::RejectionLog;
+use super::socket::Peer;
 use crate::otlp::Signal;
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::rejection::Rejection;

@@ -4,17 +4,23 @@
 mod admission;
 mod answer;
 mod body;
+mod connection;
 mod grpc;
 mod http;
+mod idle;
 mod intake;
 mod listener;
 mod rejection_log;
+mod socket;
 mod status;
 mod stream;
+mod tls;
 
 pub use admission::Admission;
 pub use body::BodyLimits;
 pub use grpc::{GrpcService, GrpcSettings};
 pub use http::{HttpService, HttpSettings};
 pub use intake::Intake;
-pub use listener::{BindError, Listener, ListenerSettings, Peer, Protocol, Socket};
+pub use listener::{Listener, ListenerSettings, Protocol, Socket};
+pub use socket::{BindError, Peer};
+pub use tls::{ServerTls, ServerTlsError, ServerTlsSettings, TlsVersion};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::families as name;
-use super::metrics::Tally;
 use super::roll::Roll;
+use super::tally::Tally;
 use super::text::Exposition;
 use super::unknown_models::UnknownModels;
 

@@ -48,6 +48,14 @@ pub(super) const RESIDENT: Family = untyped("otelcol_process_memory_rss", "Resid
 pub(super) const BUILD_INFO: Family =
     gauge("gramtrace_build_info", "Always 1; the version of this gramtrace is its label.");
 pub(super) const REQUESTS: Family = counter("gramtrace_receiver_requests_total", "Export requests by how they ended.");
+pub(super) const HANDSHAKES: Family = counter(
+    "gramtrace_receiver_tls_handshakes_total",
+    "TLS handshakes of senders by how they ended: ok, failed, timed_out.",
+);
+pub(super) const TLS_RELOADS: Family = counter(
+    "gramtrace_receiver_tls_reloads_total",
+    "Changes of the TLS files of a receiver: ok, or failed, where the ones before stay in use.",
+);
 pub(super) const RECEIVED: Family = counter(
     "gramtrace_receiver_received_items_total",
     "Items of requests that were understood: accepted, refused, or in flight.",

@@ -14,6 +14,7 @@ use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
 use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
+use super::tally::Tally;
 use super::text::Exposition;
 use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
@@ -42,17 +43,12 @@ pub struct ReceiverMetrics {
     flows: Arc<Flows>,
     /// A tally a signal, and one for requests that name none.
     requests: Arc<[Tally; Signal::ALL.len() + 1]>,
+    handshakes: Arc<Tally>,
+    reloads: Arc<Tally>,
 }
 
 /// One figure of a reading.
 pub(super) type Figure = fn(Level) -> u64;
-
-/// Counts by one label of a closed set.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    counts: Roll<(&'static str, AtomicU64)>,
-    other: AtomicU64,
-}
 
 impl Default for Registered {
     fn default() -> Self {
@@ -231,6 +227,8 @@ impl Metrics {
             text.family(family, samples);
         }
         text.family(name::REQUESTS, receivers.iter().flat_map(|known| known.request_samples()));
+        text.family(name::HANDSHAKES, receivers.iter().flat_map(|known| known.by_outcome(&known.handshakes)));
+        text.family(name::TLS_RELOADS, receivers.iter().flat_map(|known| known.by_outcome(&known.reloads)));
     }
 
     fn encode_exporters(&self, text: &mut Exposition) {
@@ -249,12 +247,24 @@ impl ReceiverMetrics {
             transport,
             flows: Arc::default(),
             requests: Arc::new(array::from_fn(|_| Tally::default())),
+            handshakes: Arc::default(),
+            reloads: Arc::default(),
         }
     }
 
     /// Counts one export request and its end: `ok` or [`crate::rejection::Rejection::reason`].
     pub fn request(&self, signal: Option<Signal>, outcome: &'static str) {
         self.requests[signal.map_or(Signal::ALL.len(), place)].add(outcome, 1);
+    }
+
+    /// Counts one TLS handshake and its end: a closed set.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.handshakes.add(outcome, 1);
+    }
+
+    /// Counts one reading of new TLS files: whether they are used from now on.
+    pub fn reload(&self, outcome: &'static str) {
+        self.reloads.add(outcome, 1);
     }
 
     /// Counts items that came in and were understood. They are accepted when they are said to be acknowledged
@@ -271,6 +281,14 @@ impl ReceiverMetrics {
         vec![("receiver", &self.receiver), ("transport", self.transport), ("signal", signal)]
     }
 
+    fn by_outcome<'a>(&'a self, tally: &'a Tally) -> impl Iterator<Item = (Vec<(&'static str, &'a str)>, u64)> {
+        tally.readings().map(|(outcome, count)| {
+            let mut labels = self.labels();
+            labels.push(("outcome", outcome));
+            (labels, count)
+        })
+    }
+
     fn request_samples(&self) -> impl Iterator<Item = (Vec<(&'static str, &str)>, u64)> {
         let signals = Signal::ALL.map(Signal::name).into_iter().chain(["none"]);
         signals.zip(self.requests.iter()).flat_map(move |(signal, tally)| {
@@ -280,19 +298,6 @@ impl ReceiverMetrics {
                 (labels, requests)
             })
         })
-    }
-}
-
-impl Tally {
-    pub(super) fn add(&self, label: &'static str, amount: u64) {
-        let count = self.counts.find_or_add(|(known, _)| *known == label, || (label, AtomicU64::new(0)));
-        count.map_or(&self.other, |(_, count)| count).fetch_add(amount, Ordering::Relaxed);
-    }
-
-    pub(super) fn readings(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let other = self.other.load(Ordering::Relaxed);
-        let counts = self.counts.iter().map(|(label, count)| (*label, count.load(Ordering::Relaxed)));
-        counts.chain((other > 0).then_some((OTHER, other)))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod logs;
 mod metrics;
 mod reloads;
 mod roll;
+mod tally;
 mod text;
 mod throttle;
 mod unknown_models;

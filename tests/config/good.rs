@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gramtrace::config::{
     BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, GramtraceConfig,
-    LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig,
+    LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig, TlsVersion,
 };
 use gramtrace::otlp::Signal;
 
@@ -155,6 +155,19 @@ fn o_29_o_52_what_is_sent_again_and_in_parts_is_read_and_the_rest_is_the_collect
         max_elapsed_time: Duration::from_secs(300),
     };
     assert_eq!(backend.retry_on_failure, retry);
+}
+
+#[test]
+fn receivers_have_certificates_and_authorities_of_senders() {
+    let config = good("receiver-tls");
+    let protocols = &config.receivers[&ComponentId::of("otlp")].protocols;
+    let grpc = protocols.grpc.as_ref().unwrap().tls.as_ref().unwrap();
+    assert_eq!(grpc.cert_file.to_str(), Some("/etc/gramtrace/cert.pem"));
+    assert_eq!(grpc.key_file.to_str(), Some("/etc/gramtrace/key.pem"));
+    assert_eq!((&grpc.client_ca_file, grpc.min_version, grpc.reload_interval), (&None, TlsVersion::V1_2, None));
+    let http = protocols.http.as_ref().unwrap().tls.as_ref().unwrap();
+    assert_eq!(http.client_ca_file.as_ref().unwrap().to_str(), Some("senders.pem"));
+    assert_eq!((http.min_version, http.reload_interval), (TlsVersion::V1_3, Some(Duration::from_secs(5400))));
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn every_key_that_is_accepted_occurs_in_it() {
  exporters::otlp_http::tls
  extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
  processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
- receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::http service
+ receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::grpc::tls
+ receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service
  service::pipelines::logs service::pipelines::metrics service::pipelines::traces service::telemetry
  service::telemetry::logs service::telemetry::metrics";
     let mut expected: BTreeSet<String> = expected.split_whitespace().map(str::to_owned).collect();

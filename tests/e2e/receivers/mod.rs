@@ -6,5 +6,9 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod logs;
+#[path = "../../support/pki.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod pki;
 mod support;
 mod telemetry;
+mod tls;

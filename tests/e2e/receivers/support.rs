@@ -15,7 +15,7 @@ use gramtrace::otlp::Signal;
 use gramtrace::pipeline::{Pipeline, Pipelines};
 use gramtrace::receiver::{
     Admission, BodyLimits, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings,
-    Protocol,
+    Protocol, ServerTls, ServerTlsSettings,
 };
 use gramtrace::telemetry::Metrics;
 use gramtrace::wire::{Encoding, frame};
@@ -24,7 +24,7 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,7 @@ pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 /// What a test may set.
 pub(super) struct Setup {
+    pub(super) tls: Option<ServerTlsSettings>,
     pub(super) signals: Vec<Signal>,
     pub(super) limits: BodyLimits,
     pub(super) admission: Admission,
@@ -53,6 +54,7 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) fn new(protocol: Protocol) -> Self {
         Self {
+            tls: None,
             signals: Signal::ALL.to_vec(),
             limits: BodyLimits { max_bytes: LIMIT, timeout: Duration::from_secs(30) },
             admission: Admission::default(),
@@ -75,9 +77,14 @@ impl Setup {
         logs::install();
         let pipeline = Arc::new(Pipeline::new(None, vec![Arc::new(self.exporter)], self.metrics.clone()));
         let pipelines: Pipelines = self.signals.iter().map(|signal| (*signal, Arc::clone(&pipeline))).collect();
-        let intake = Intake::new("otlp", pipelines, self.admission, self.metrics);
         let protocol = self.listener.protocol;
-        let listener = Listener::bind("localhost:0", self.listener).await.unwrap();
+        let mut listener = Listener::bind("localhost:0", self.listener).await.unwrap();
+        if let Some(tls) = self.tls {
+            let transport = if protocol == Protocol::Http2 { "grpc" } else { "http" };
+            listener =
+                listener.secured(ServerTls::load(tls, protocol, self.metrics.receiver("otlp", transport)).unwrap());
+        }
+        let intake = Intake::new("otlp", pipelines, self.admission, self.metrics);
         let address = listener.local_addr();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -103,16 +110,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn h2(&self) -> H2 {
+    pub(super) async fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        let (sender, connection) =
-            http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
-        H2 { sender, connection: tokio::spawn(async move { connection.await.map_err(|error| error.to_string()) }) }
+        stream
+    }
+
+    pub(super) async fn h2(&self) -> H2 {
+        H2::over(self.connect().await).await
     }
 
     pub(super) async fn h1(&self) -> H1 {
-        H1 { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+        H1::over(self.connect().await)
     }
 }
 
@@ -202,6 +211,12 @@ pub(super) struct H2 {
 }
 
 impl H2 {
+    pub(super) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let (sender, connection) =
+            http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+        Self { sender, connection: tokio::spawn(async move { connection.await.map_err(|error| error.to_string()) }) }
+    }
+
     pub(super) async fn send(&mut self, request: Request<Chunks>) -> Answer {
         soon(self.try_send(request)).await.unwrap()
     }
@@ -240,12 +255,16 @@ pub(super) fn framed(encoding: Encoding, message: &[u8]) -> Bytes {
 }
 
 /// One HTTP/1.1 connection, spoken by hand.
-pub(super) struct H1 {
-    pub(super) stream: TcpStream,
+pub(super) struct H1<S = TcpStream> {
+    pub(super) stream: S,
     read: Vec<u8>,
 }
 
-impl H1 {
+impl<S: AsyncRead + AsyncWrite + Unpin> H1<S> {
+    pub(super) fn over(stream: S) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     pub(super) async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
@@ -302,6 +321,13 @@ impl H1 {
         while soon(self.more()).await.is_ok() {}
         self.read
     }
+}
+
+/// The value of a sample on `/metrics`; 0 where it does not stand there.
+pub(super) fn sample(metrics: &Metrics, name_and_labels: &str) -> f64 {
+    let text = metrics.encode();
+    let found = text.lines().find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' '));
+    found.map_or(0.0, |value| value.parse().unwrap())
 }
 
 pub(super) const PROTOBUF: &str = "content-type: application/x-protobuf";

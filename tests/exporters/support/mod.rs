@@ -1,6 +1,7 @@
 //! Backends, requests and settings that the tests share.
 
 pub(crate) mod collector;
+#[path = "../../support/pki.rs"]
 pub(crate) mod pki;
 pub(crate) mod raw;
 
