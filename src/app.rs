@@ -5,6 +5,7 @@ mod delivery;
 mod drain;
 mod listening;
 mod pipelines;
+mod senders;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -18,11 +19,12 @@ use crate::config::{ComponentId, Config};
 use crate::exporter::ExporterBuildError;
 use crate::factors::RegistryError;
 use crate::pipeline::Pipelines;
-use crate::receiver::{Admission, BindError, Intake, ServerTlsError};
+use crate::receiver::{Admission, AuthError, BindError, Intake, ServerTlsError};
 use crate::telemetry::Metrics;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use pipelines::Memories;
+use senders::Senders;
 
 /// Requests of one receiver that may be under way at once; beyond it the answer is "retry after".
 const MAX_IN_FLIGHT: usize = 4096;
@@ -45,6 +47,14 @@ pub enum BuildError {
         path: String,
         /// Why not.
         source: BindError,
+    },
+    /// Senders cannot be told apart.
+    #[error("extensions::{extension}: {source}")]
+    Authenticator {
+        /// The extension's id.
+        extension: String,
+        /// Why not.
+        source: AuthError,
     },
     /// A receiver's certificates cannot be used.
     #[error("{path}: {source}")]
@@ -185,7 +195,7 @@ impl Running {
         let feeds = pipelines::feeds(config, &memories, &self.surroundings)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics: &self.surroundings.metrics };
-        let opened = self.listeners.open(settings::listeners(config), &parts).await?;
+        let opened = self.listeners.open(settings::listeners(config, &Senders::build(config)?), &parts).await?;
         Ok(Next { feeds, intakes, memories, opened, drain_timeout: config.service.drain_timeout })
     }
 

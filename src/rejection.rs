@@ -47,6 +47,14 @@ pub enum Rejection {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The sender is not one of those that are known.
+    #[error("not authenticated: {cure}")]
+    Unauthenticated {
+        /// The value of `www-authenticate`.
+        challenge: String,
+        /// What to send. Holds no secret.
+        cure: String,
+    },
     /// Not a path or method that is served.
     #[error("no OTLP service at {0}")]
     NotFound(String),
@@ -94,6 +102,7 @@ impl Rejection {
             Self::Protocol(_) => "protocol",
             Self::Corrupt(_) => "corrupt",
             Self::TooLarge { .. } => "too_large",
+            Self::Unauthenticated { .. } => "unauthenticated",
             Self::NotFound(_) => "not_found",
             Self::NoPipeline { .. } => "no_pipeline",
             Self::MethodNotAllowed(_) => "method_not_allowed",

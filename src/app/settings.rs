@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::delivery;
 use super::listening::{Plan, Role, Serves};
+use super::senders::Senders;
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
@@ -30,7 +31,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE_GRACE: Duration = Duration::from_secs(1);
 
 /// Everything that is to listen: the health page first, so that it can say that the rest is not there yet.
-pub(super) fn listeners(config: &Config) -> Vec<Plan> {
+pub(super) fn listeners(config: &Config, senders: &Senders<'_>) -> Vec<Plan> {
     let mut plans: Vec<Plan> = [health(config), metrics(config), api(config)].into_iter().flatten().collect();
     // The end of the service is timed as a whole, and counts what is in flight before its connections give up.
     let grace = config.service.drain_timeout + PAGE_GRACE;
@@ -43,7 +44,7 @@ pub(super) fn listeners(config: &Config) -> Vec<Plan> {
                 address: config.endpoint.to_string(),
                 tls: config.tls.as_ref().map(server_tls),
                 settings,
-                serves: Serves::Grpc(grpc(config)),
+                serves: Serves::Grpc(grpc(config, senders)),
             });
         }
         if let Some(config) = &receiver.protocols.http {
@@ -54,7 +55,7 @@ pub(super) fn listeners(config: &Config) -> Vec<Plan> {
                 address: config.endpoint.to_string(),
                 tls: config.tls.as_ref().map(server_tls),
                 settings,
-                serves: Serves::Http(http(config)),
+                serves: Serves::Http(http(config, senders)),
             });
         }
     }
@@ -70,7 +71,7 @@ fn extension<'a, T>(config: &'a Config, is: impl Fn(&'a ExtensionConfig) -> Opti
 fn health(config: &Config) -> Option<Plan> {
     let (id, health) = extension(config, |extension| match extension {
         ExtensionConfig::HealthCheck(health) => Some(health),
-        ExtensionConfig::Api(_) => None,
+        _ => None,
     })?;
     let bodies = health.response_body.as_ref();
     Some(Plan {
@@ -89,7 +90,7 @@ fn health(config: &Config) -> Option<Plan> {
 fn api(config: &Config) -> Option<Plan> {
     let (id, api) = extension(config, |extension| match extension {
         ExtensionConfig::Api(api) => Some(api),
-        ExtensionConfig::HealthCheck(_) => None,
+        _ => None,
     })?;
     Some(Plan {
         role: Role::Api(id),
@@ -115,14 +116,18 @@ fn listener(protocol: Protocol, grace: Duration) -> ListenerSettings {
     ListenerSettings { grace, ..ListenerSettings::new(protocol) }
 }
 
-fn grpc(config: &GrpcServerConfig) -> GrpcSettings {
-    GrpcSettings { limits: BodyLimits { max_bytes: config.max_request_bytes(), timeout: BODY_TIMEOUT } }
+fn grpc(config: &GrpcServerConfig, senders: &Senders<'_>) -> GrpcSettings {
+    GrpcSettings {
+        limits: BodyLimits { max_bytes: config.max_request_bytes(), timeout: BODY_TIMEOUT },
+        auth: senders.of(config.auth.as_ref()),
+    }
 }
 
-fn http(config: &HttpServerConfig) -> HttpSettings {
+fn http(config: &HttpServerConfig, senders: &Senders<'_>) -> HttpSettings {
     HttpSettings {
         limits: BodyLimits { max_bytes: config.max_request_body_size, timeout: BODY_TIMEOUT },
         paths: Signal::ALL.map(|signal| (signal, config.url_path(signal).to_owned())).into(),
+        auth: senders.of(config.auth.as_ref()),
     }
 }
 

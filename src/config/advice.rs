@@ -77,10 +77,10 @@ const EXPORTERS: Block = Block {
 
 const EXTENSIONS: Block = Block {
     noun: "extension",
-    known: &["gramtrace_api", "health_check"],
+    known: &["gramtrace_api", "health_check", "bearertokenauth", "basicauth"],
     advice: &[
-        ("bearertokenauth", "remove it, and write `headers: {authorization: ...}` in the exporter"),
-        ("basicauth", "remove it, and write `headers: {authorization: ...}` in the exporter"),
+        ("oauth2client", "remove it, and write `headers: {authorization: ...}` in the exporter"),
+        ("oidc", "tokens are not checked with an issuer; write `bearertokenauth` or `basicauth`, or `client_ca_file`"),
         ("headers_setter", "remove it, and write `headers` in the exporter"),
         ("file_storage", "nothing is queued on disk; remove it: the sender keeps what is not acknowledged"),
         ("pprof", "there is no profiler to attach to; remove it"),

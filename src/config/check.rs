@@ -10,7 +10,7 @@ use super::document::{Node, Value};
 use super::exporter::ExporterConfig;
 use super::problems::Problems;
 use super::section::{choice, nearest};
-use super::service::PipelineConfig;
+use super::service::{ExtensionConfig, PipelineConfig};
 use super::{Config, advice, environment};
 use crate::otlp::Signal;
 
@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config, root: Option<&Node>, problems: &Problems<'_
         check.pipeline(id, pipeline);
     }
     check.references_to_extensions();
+    check.authenticators();
     check.receivers_feed_one_pipeline();
     check.exporters_have_endpoints();
     check.listeners();
@@ -88,7 +89,7 @@ impl<'a> Check<'a> {
             key: "extensions",
             noun: "extension",
             advice: advice::extension,
-            known: &["gramtrace_api", "health_check"],
+            known: &["gramtrace_api", "health_check", "bearertokenauth", "basicauth"],
             defined: config.extensions.keys().collect(),
         };
         Self { config, root, problems, receivers, processors, exporters, extensions }
@@ -143,34 +144,35 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// Reports ids that are not defined. Those that are written but could not be read have been reported.
     fn references(&self, path: &str, ids: &[ComponentId], block: &Block<'_>) {
-        let written = self.written(block.key);
-        for (index, id) in ids.iter().enumerate() {
-            if self.problems.is_full() {
-                return;
-            }
-            let name = id.to_string();
-            if block.defined.contains(id) || written.is_some_and(|block| block.get(&name).is_some()) {
-                continue;
-            }
-            let defined: Vec<String> = block.defined.iter().map(ToString::to_string).collect();
-            let defined: Vec<&str> = defined.iter().map(String::as_str).collect();
-            let message = match nearest(&name, &defined) {
-                _ if !block.known.contains(&id.kind()) => (block.advice)(id.kind()),
-                Some(near) => format!("the {} `{id}` is not defined; did you mean `{near}`?", block.noun),
-                None if defined.is_empty() => {
-                    format!("the {} `{id}` is not defined; write it below `{}`", block.noun, block.key)
-                }
-                None => format!(
-                    "the {} `{id}` is not defined; write it below `{}`, or use {}",
-                    block.noun,
-                    block.key,
-                    choice(&defined)
-                ),
-            };
-            self.problems.error(&format!("{path}::{index}"), message);
+        for (index, id) in ids.iter().enumerate().take_while(|_| !self.problems.is_full()) {
+            self.reference(&format!("{path}::{index}"), id, block);
         }
+    }
+
+    /// Reports an id that is not defined. One that is written but could not be read has been reported.
+    fn reference(&self, path: &str, id: &ComponentId, block: &Block<'_>) {
+        let name = id.to_string();
+        let is_written = self.written(block.key).is_some_and(|block| block.get(&name).is_some());
+        if block.defined.contains(id) || is_written {
+            return;
+        }
+        let defined: Vec<String> = block.defined.iter().map(ToString::to_string).collect();
+        let defined: Vec<&str> = defined.iter().map(String::as_str).collect();
+        let message = match nearest(&name, &defined) {
+            _ if !block.known.contains(&id.kind()) => (block.advice)(id.kind()),
+            Some(near) => format!("the {} `{id}` is not defined; did you mean `{near}`?", block.noun),
+            None if defined.is_empty() => {
+                format!("the {} `{id}` is not defined; write it below `{}`", block.noun, block.key)
+            }
+            None => format!(
+                "the {} `{id}` is not defined; write it below `{}`, or use {}",
+                block.noun,
+                block.key,
+                choice(&defined)
+            ),
+        };
+        self.problems.error(path, message);
     }
 
     fn references_to_extensions(&self) {
@@ -182,6 +184,31 @@ impl<'a> Check<'a> {
                     &format!("service::extensions::{second}"),
                     format!("a second {noun}; write one: it answers for the whole process"),
                 );
+            }
+        }
+    }
+
+    /// What `auth` of a receiver names must be an extension that tells senders apart, and be on.
+    fn authenticators(&self) {
+        for (id, receiver) in &self.config.receivers {
+            let protocols = &receiver.protocols;
+            let named = [
+                ("grpc", protocols.grpc.as_ref().and_then(|grpc| grpc.auth.as_ref())),
+                ("http", protocols.http.as_ref().and_then(|http| http.auth.as_ref())),
+            ];
+            for (protocol, auth) in named.into_iter().filter_map(|(protocol, auth)| Some((protocol, auth?))) {
+                let path = format!("receivers::{id}::protocols::{protocol}::auth::authenticator");
+                let authenticator = &auth.authenticator;
+                if !matches!(authenticator.kind(), "bearertokenauth" | "basicauth") {
+                    let message =
+                        format!("`{authenticator}` tells no senders apart; write `bearertokenauth` or `basicauth`");
+                    self.problems.error(&path, message);
+                } else if !self.extensions.defined.contains(authenticator) {
+                    self.reference(&path, authenticator, &self.extensions);
+                } else if !self.config.service.extensions.contains(authenticator) {
+                    let message = format!("`{authenticator}` is not on; list it in `service::extensions`");
+                    self.problems.error(&path, message);
+                }
             }
         }
     }
@@ -288,8 +315,8 @@ impl Config {
             }
         }
         for id in &self.service.extensions {
-            if let Some(extension) = self.extensions.get(id) {
-                listeners.push((format!("extensions::{id}::endpoint"), extension.endpoint().clone()));
+            if let Some(endpoint) = self.extensions.get(id).and_then(ExtensionConfig::endpoint) {
+                listeners.push((format!("extensions::{id}::endpoint"), endpoint.clone()));
             }
         }
         if let Some(address) = self.service.telemetry.metrics.listener() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::ComponentId;
 use super::document::{self, Budget};
 use super::exporter::{DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig};
@@ -107,6 +108,8 @@ impl Config {
         config.extensions = components(&mut section, "extensions", |id, field| match id.kind() {
             "gramtrace_api" => ApiConfig::read(field).map(ExtensionConfig::Api),
             "health_check" => HealthCheckConfig::read(field).map(ExtensionConfig::HealthCheck),
+            "bearertokenauth" => BearerTokenAuthConfig::read(field).map(ExtensionConfig::BearerTokenAuth),
+            "basicauth" => BasicAuthConfig::read(field).map(ExtensionConfig::BasicAuth),
             other => refused(field, advice::extension(other)),
         });
         if let Some(service) = section.section("service") {

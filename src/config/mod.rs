@@ -3,6 +3,7 @@
 
 mod address;
 mod advice;
+mod auth;
 mod check;
 mod client;
 mod component;
@@ -30,6 +31,7 @@ use crate::document::{problems, section, tree as document};
 
 pub use crate::document::{DocumentError as ConfigError, DocumentErrors as ConfigErrors};
 pub use address::{Endpoint, ListenAddress, Scheme};
+pub use auth::{AuthConfig, BasicAuthConfig, BearerTokenAuthConfig, HtpasswdConfig};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
 pub use delivery::{ClientKeepaliveConfig, RetryConfig};

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::address::ListenAddress;
+use super::auth::AuthConfig;
 use super::section::{Advice, Field};
 use super::server_tls::ServerTlsConfig;
 use super::size;
@@ -35,6 +36,9 @@ pub struct GrpcServerConfig {
     /// TLS; absent is plain text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTlsConfig>,
+    /// Who may send; absent is everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthConfig>,
     /// Largest request in MiB, before and after inflating; 64, at most 4095.
     pub max_recv_msg_size_mib: u32,
 }
@@ -49,7 +53,7 @@ impl GrpcServerConfig {
 
 impl Default for GrpcServerConfig {
     fn default() -> Self {
-        Self { endpoint: ListenAddress::localhost(4317), tls: None, max_recv_msg_size_mib: 64 }
+        Self { endpoint: ListenAddress::localhost(4317), tls: None, auth: None, max_recv_msg_size_mib: 64 }
     }
 }
 
@@ -61,6 +65,9 @@ pub struct HttpServerConfig {
     /// TLS; absent is plain text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTlsConfig>,
+    /// Who may send; absent is everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthConfig>,
     /// Largest body in bytes, before and after inflating; 64 MiB, at most 4 GiB - 1.
     pub max_request_body_size: usize,
     /// Where traces are posted; `/v1/traces`. The three paths differ.
@@ -88,6 +95,7 @@ impl Default for HttpServerConfig {
         Self {
             endpoint: ListenAddress::localhost(4318),
             tls: None,
+            auth: None,
             max_request_body_size: 64 << 20,
             traces_url_path: Signal::Traces.http_path().to_owned(),
             metrics_url_path: Signal::Metrics.http_path().to_owned(),
@@ -98,7 +106,6 @@ impl Default for HttpServerConfig {
 
 /// Keys of the Collector's OTLP servers that have no counterpart here.
 const SERVER_ADVICE: Advice = &[
-    ("auth", "authentication is not available on receivers in this version; remove it"),
     ("cors", "CORS is not available in this version; remove it: browsers are not answered"),
     ("keepalive", "keepalive is not configurable in this version; remove it"),
     ("include_metadata", "headers of requests are not passed on; remove it"),
@@ -140,8 +147,9 @@ impl GrpcServerConfig {
         let mut section = field.section()?;
         let mut config = Self::default();
         section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
-        // What is there but empty was meant to be TLS.
+        // What is there but empty was meant to protect.
         config.tls = section.present("tls").and_then(|tls| tls.section()).and_then(ServerTlsConfig::read);
+        config.auth = section.present("auth").and_then(|auth| auth.section()).and_then(AuthConfig::read);
         section.read("max_recv_msg_size_mib", &mut config.max_recv_msg_size_mib, |field| field.whole(1, 4095));
         section.finish(SERVER_ADVICE);
         Some(config)
@@ -153,8 +161,9 @@ impl HttpServerConfig {
         let mut section = field.section()?;
         let mut config = Self::default();
         section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
-        // What is there but empty was meant to be TLS.
+        // What is there but empty was meant to protect.
         config.tls = section.present("tls").and_then(|tls| tls.section()).and_then(ServerTlsConfig::read);
+        config.auth = section.present("auth").and_then(|auth| auth.section()).and_then(AuthConfig::read);
         section.read("max_request_body_size", &mut config.max_request_body_size, |field| size::parse(field.text()?));
         section.read("traces_url_path", &mut config.traces_url_path, url_path);
         section.read("metrics_url_path", &mut config.metrics_url_path, url_path);

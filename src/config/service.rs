@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::address::ListenAddress;
+use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::{ComponentId, PipelineId};
 use super::duration;
 use super::section::{Field, Section, shortened};
@@ -23,14 +24,19 @@ pub enum ExtensionConfig {
     HealthCheck(HealthCheckConfig),
     /// What can be asked about calls.
     Api(ApiConfig),
+    /// Senders that are known by tokens.
+    BearerTokenAuth(BearerTokenAuthConfig),
+    /// Senders that are known by names and passwords.
+    BasicAuth(BasicAuthConfig),
 }
 
 impl ExtensionConfig {
-    /// Where it listens.
+    /// Where it listens, if it does.
     #[must_use]
-    pub const fn endpoint(&self) -> &ListenAddress {
+    pub const fn endpoint(&self) -> Option<&ListenAddress> {
         match self {
-            Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint }) => endpoint,
+            Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint }) => Some(endpoint),
+            Self::BearerTokenAuth(_) | Self::BasicAuth(_) => None,
         }
     }
 }

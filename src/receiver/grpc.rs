@@ -16,6 +16,7 @@ use hyper::service::Service;
 use tokio::time::Instant;
 
 use super::admission::Permit;
+use super::auth::Authenticator;
 use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
 use super::intake::{Booking, Intake};
 use super::{answer, status};
@@ -34,6 +35,8 @@ const GRPC_TIMEOUT: &str = "grpc-timeout";
 pub struct GrpcSettings {
     /// Bounds on one message.
     pub limits: BodyLimits,
+    /// Who may send; `None` is everybody.
+    pub auth: Option<Authenticator>,
 }
 
 /// The three `Export` methods, for connections that speak HTTP/2.
@@ -41,13 +44,14 @@ pub struct GrpcSettings {
 pub struct GrpcService {
     intake: Intake,
     limits: BodyLimits,
+    auth: Option<Authenticator>,
 }
 
 impl GrpcService {
     /// Serves the receiver behind `intake`.
     #[must_use]
     pub fn new(intake: Intake, settings: &GrpcSettings) -> Self {
-        Self { intake, limits: settings.limits }
+        Self { intake, limits: settings.limits, auth: settings.auth.clone() }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<GrpcBody> {
@@ -63,8 +67,14 @@ impl GrpcService {
     async fn take(&self, request: Request<Incoming>, booking: &mut Booking) -> Result<Bytes, Rejection> {
         let arrived = Instant::now();
         let (head, body) = request.into_parts();
-        let signal = called(&head)?;
-        booking.carries(signal);
+        let called = called(&head);
+        if let Ok(signal) = called {
+            booking.carries(signal);
+        }
+        if let Some(auth) = &self.auth {
+            auth.check(&head.headers).await?;
+        }
+        let signal = called?;
         let encoding = encoding(&head.headers)?;
         let timeout = timeout(&head.headers)?;
         // Beyond the end of time there is no deadline.

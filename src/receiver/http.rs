@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
@@ -15,6 +15,7 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 use super::admission::Permit;
+use super::auth::Authenticator;
 use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
 use super::intake::{Booking, Intake};
 use super::{answer, status};
@@ -33,13 +34,15 @@ pub struct HttpSettings {
     pub limits: BodyLimits,
     /// The path of each signal: absolute, all different.
     pub paths: Vec<(Signal, String)>,
+    /// Who may send; `None` is everybody.
+    pub auth: Option<Authenticator>,
 }
 
 impl Default for HttpSettings {
     /// `/v1/traces`, `/v1/metrics`, `/v1/logs`; bodies of at most 64 MiB.
     fn default() -> Self {
         let paths = Signal::ALL.map(|signal| (signal, signal.http_path().to_owned()));
-        Self { limits: BodyLimits::default(), paths: paths.into() }
+        Self { limits: BodyLimits::default(), paths: paths.into(), auth: None }
     }
 }
 
@@ -49,6 +52,7 @@ pub struct HttpService {
     intake: Intake,
     limits: BodyLimits,
     paths: Arc<[(Signal, String)]>,
+    auth: Option<Authenticator>,
 }
 
 /// How a body is written, by its content type.
@@ -82,7 +86,7 @@ impl HttpService {
     /// Serves the receiver behind `intake`.
     #[must_use]
     pub fn new(intake: Intake, settings: HttpSettings) -> Self {
-        Self { intake, limits: settings.limits, paths: settings.paths.into() }
+        Self { intake, limits: settings.limits, paths: settings.paths.into(), auth: settings.auth }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -109,8 +113,13 @@ impl HttpService {
     ) -> Result<(Format, Bytes), Rejection> {
         let path = head.uri.path();
         let at = self.paths.iter().find(|(_, served)| served == path);
+        if let Some((signal, _)) = at {
+            booking.carries(*signal);
+        }
+        if let Some(auth) = &self.auth {
+            auth.check(&head.headers).await?;
+        }
         let signal = at.map(|(signal, _)| *signal).ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))?;
-        booking.carries(signal);
         let pipeline = self.intake.pipeline(signal)?;
         let form = Form::of(head)?;
         check_announced(&upload.body, self.limits, Framing::Bare)?;
@@ -223,6 +232,10 @@ fn refused(format: Format, rejection: &Rejection) -> Response<Full<Bytes>> {
     match rejection {
         Rejection::MethodNotAllowed(_) => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        Rejection::Unauthenticated { challenge, .. } => {
+            // A scheme that no header can hold was refused with the configuration.
+            headers.extend(HeaderValue::try_from(challenge).map(|challenge| (WWW_AUTHENTICATE, challenge)));
         }
         // https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
         Rejection::UnsupportedEncoding(_) => {

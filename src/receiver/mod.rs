@@ -3,6 +3,7 @@
 
 mod admission;
 mod answer;
+mod auth;
 mod body;
 mod connection;
 mod grpc;
@@ -17,6 +18,7 @@ mod stream;
 mod tls;
 
 pub use admission::Admission;
+pub use auth::{AuthError, AuthSettings, Authenticator, BasicSettings, BearerSettings, Hidden};
 pub use body::BodyLimits;
 pub use grpc::{GrpcService, GrpcSettings};
 pub use http::{HttpService, HttpSettings};

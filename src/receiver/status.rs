@@ -28,6 +28,7 @@ pub(super) fn code(rejection: &Rejection) -> Code {
         | Rejection::NotFound(_)
         | Rejection::NoPipeline { .. }
         | Rejection::MethodNotAllowed(_) => Code::Unimplemented,
+        Rejection::Unauthenticated { .. } => Code::Unauthenticated,
         Rejection::TooLarge { .. } => Code::ResourceExhausted,
         Rejection::Overloaded { .. } | Rejection::Interrupted(_) => Code::Unavailable,
         Rejection::DeadlineExceeded(_) => Code::DeadlineExceeded,

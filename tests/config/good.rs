@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gramtrace::config::{
-    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, GramtraceConfig,
-    LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig, TlsVersion,
+    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, ExtensionConfig,
+    GramtraceConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig,
+    Secret, TlsVersion,
 };
 use gramtrace::otlp::Signal;
 
@@ -168,6 +169,24 @@ fn receivers_have_certificates_and_authorities_of_senders() {
     let http = protocols.http.as_ref().unwrap().tls.as_ref().unwrap();
     assert_eq!(http.client_ca_file.as_ref().unwrap().to_str(), Some("senders.pem"));
     assert_eq!((http.min_version, http.reload_interval), (TlsVersion::V1_3, Some(Duration::from_secs(5400))));
+}
+
+#[test]
+fn senders_are_known_by_tokens_and_by_names_which_are_never_shown() {
+    let config = good("auth");
+    let ExtensionConfig::BearerTokenAuth(bearer) = &config.extensions[&ComponentId::of("bearertokenauth")] else {
+        panic!("{config:?}")
+    };
+    let tokens: Vec<&str> = bearer.tokens.iter().map(Secret::expose).collect();
+    assert_eq!((&*bearer.header, &*bearer.scheme, tokens), ("x-api-key", "", vec!["t0k3n", "0123", "next"]));
+    let ExtensionConfig::BasicAuth(basic) = &config.extensions[&ComponentId::named("basicauth", "people")] else {
+        panic!("{config:?}")
+    };
+    let lines: Vec<_> = basic.htpasswd.inline.iter().map(|(name, hash)| (name.as_str(), hash.expose())).collect();
+    assert_eq!(lines, [("app", "t0k3n")]);
+    for shown in [format!("{config:?}"), config.to_yaml().unwrap()] {
+        assert!(!shown.contains("t0k3n") && !shown.contains("0123") && shown.contains("[REDACTED]"), "{shown}");
+    }
 }
 
 #[test]

@@ -11,6 +11,9 @@ use serde_yaml::{Mapping, Value};
 
 use crate::{load, variables};
 
+/// What it refers to where everything is switched on.
+const SET: &[(&str, &str)] = &[("TOKEN", "t0k3n"), ("PASSWORD", "s3cr3t")];
+
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)).unwrap()
 }
@@ -21,7 +24,11 @@ fn everything() -> String {
         Some(key) if key.starts_with("  ") => key.to_owned(),
         _ => line.to_owned(),
     };
-    file("gramtrace.yaml").lines().map(|line| uncommented(line) + "\n").collect()
+    let text: String = file("gramtrace.yaml").lines().map(|line| uncommented(line) + "\n").collect();
+    text.replace(
+        "  extensions: [health_check, gramtrace_api]",
+        "  extensions: [health_check, gramtrace_api, bearertokenauth]",
+    )
 }
 
 #[test]
@@ -32,7 +39,7 @@ fn as_it_stands_it_is_what_runs_without_a_file() {
 
 #[test]
 fn what_is_commented_out_are_the_defaults_too() {
-    let config = load(&everything(), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = load(&everything(), SET).unwrap_or_else(|errors| panic!("{errors}"));
     let grpc = OtlpGrpcExporterConfig::to(Endpoint::parse_grpc("backend:4317").unwrap());
     assert_eq!(config.exporters[&ComponentId::of("otlp_grpc")], ExporterConfig::OtlpGrpc(Box::new(grpc)));
     let endpoint = Some(Endpoint::parse_http("https://backend:4318").unwrap());
@@ -64,7 +71,9 @@ fn every_key_that_is_accepted_occurs_in_it() {
  extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
  processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::grpc::tls
- receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service
+ receivers::otlp::protocols::grpc::auth receivers::otlp::protocols::http::auth
+ receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service extensions::bearertokenauth extensions::basicauth
+ extensions::basicauth::htpasswd
  service::pipelines::logs service::pipelines::metrics service::pipelines::traces service::telemetry
  service::telemetry::logs service::telemetry::metrics";
     let mut expected: BTreeSet<String> = expected.split_whitespace().map(str::to_owned).collect();
@@ -112,7 +121,7 @@ fn accepted_keys(root: &Value, path: &[String]) -> Option<Vec<String>> {
     const STRANGE: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
     let mut changed = root.clone();
     mapping_at(&mut changed, path).insert(STRANGE.into(), Value::Null);
-    let errors = load(&serde_yaml::to_string(&changed).unwrap(), &[]).err()?;
+    let errors = load(&serde_yaml::to_string(&changed).unwrap(), SET).err()?;
     let error = errors.0.into_iter().find(|error| error.path.ends_with(STRANGE))?;
     let list = error.message.strip_prefix("unknown key; remove it, or write ")?.to_owned();
     Some(list.split('`').skip(1).step_by(2).map(str::to_owned).collect())

@@ -41,7 +41,7 @@ impl Backend {
         let admission = Admission::new(WAITING, Duration::from_secs(1));
         let limits = BodyLimits { max_bytes: 64 << 20, timeout: Duration::from_secs(30) };
         let intake = Intake::new("demo-backend", pipelines, admission, Metrics::new());
-        let service = GrpcService::new(intake, &GrpcSettings { limits });
+        let service = GrpcService::new(intake, &GrpcSettings { limits, auth: None });
         let (address, stop) = (listener.local_addr(), CancellationToken::new());
         let task = tokio::spawn(listener.serve(service, stop.clone().cancelled_owned()));
         Ok(Self { address, arrived, stop, task })

@@ -1,5 +1,6 @@
 //! OTLP taken in over gRPC and HTTP: what a sender sees, and that nothing it sends ends the process.
 
+mod auth;
 mod backend;
 mod grpc;
 mod hostile;

@@ -14,8 +14,8 @@ use gramtrace::exporter::Exporter;
 use gramtrace::otlp::Signal;
 use gramtrace::pipeline::{Pipeline, Pipelines};
 use gramtrace::receiver::{
-    Admission, BodyLimits, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings,
-    Protocol, ServerTls, ServerTlsSettings,
+    Admission, Authenticator, BodyLimits, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener,
+    ListenerSettings, Protocol, ServerTls, ServerTlsSettings,
 };
 use gramtrace::telemetry::Metrics;
 use gramtrace::wire::{Encoding, frame};
@@ -42,6 +42,7 @@ pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
 /// What a test may set.
 pub(super) struct Setup {
     pub(super) tls: Option<ServerTlsSettings>,
+    pub(super) auth: Option<Authenticator>,
     pub(super) signals: Vec<Signal>,
     pub(super) limits: BodyLimits,
     pub(super) admission: Admission,
@@ -55,6 +56,7 @@ impl Setup {
     pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             tls: None,
+            auth: None,
             signals: Signal::ALL.to_vec(),
             limits: BodyLimits { max_bytes: LIMIT, timeout: Duration::from_secs(30) },
             admission: Admission::default(),
@@ -90,11 +92,12 @@ impl Setup {
         let stopped = stop.clone().cancelled_owned();
         let served = match protocol {
             Protocol::Http2 => {
-                let service = GrpcService::new(intake, &GrpcSettings { limits: self.limits });
+                let service = GrpcService::new(intake, &GrpcSettings { limits: self.limits, auth: self.auth });
                 tokio::spawn(listener.serve(service, stopped))
             }
             Protocol::Auto => {
-                let service = HttpService::new(intake, HttpSettings { limits: self.limits, paths: self.paths });
+                let settings = HttpSettings { limits: self.limits, paths: self.paths, auth: self.auth };
+                let service = HttpService::new(intake, settings);
                 tokio::spawn(listener.serve(service, stopped))
             }
         };
