@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use gramtrace::cli::{Cli, Command, demo, print_config, run, validate};
+use gramtrace::cli::{Cli, Command, demo, health, print_config, run, validate};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         }
         Command::Demo(args) => demo(args, &mut output).map_err(|error| failed(&error)),
         Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
+        Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
         Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| failed(&error)),
     };
     match result {

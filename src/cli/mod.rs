@@ -2,6 +2,7 @@
 //! prints or exits: they write where they are told to and hand back what happened.
 
 mod demo;
+mod health;
 mod print_config;
 mod run;
 mod validate;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use demo::{DemoError, demo};
+pub use health::{HealthError, health};
 pub use print_config::{PrintConfigError, print_config};
 pub use run::{RunError, run};
 pub use validate::validate;
@@ -36,6 +38,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check a configuration: print nothing and end with 0, or print what is wrong and end with 1
     Validate(ValidateArgs),
+    /// Ask a running service whether it takes requests: print nothing and end with 0, or say why not and end with 1
+    ///
+    /// Asks the health page of the configuration that it runs with. For containers, where nothing else can.
+    Health(HealthArgs),
     /// Print the effective configuration, with defaults filled in and secrets left out
     PrintConfig(PrintConfigArgs),
 }
@@ -65,6 +71,14 @@ pub struct ValidateArgs {
     /// The configuration file (YAML)
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// What `health` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct HealthArgs {
+    /// The configuration file (YAML) of the service; without it, what `run` uses without a file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What `print-config` takes.

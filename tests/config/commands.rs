@@ -3,7 +3,7 @@
 use std::fs;
 
 use clap::{CommandFactory, Parser};
-use gramtrace::cli::{self, Cli, Command, DemoArgs, PrintConfigArgs, PrintConfigError, RunArgs, ValidateArgs};
+use gramtrace::cli::{self, Cli, Command, DemoArgs, HealthArgs, PrintConfigArgs, PrintConfigError, RunArgs, ValidateArgs};
 use gramtrace::config::Config;
 
 use crate::variables;
@@ -23,6 +23,8 @@ fn the_commands_take_what_the_manual_says() {
     assert_eq!(parsed("gramtrace demo --keep --save out").unwrap(), demo);
     let validate = Command::Validate(ValidateArgs { config: "a.yaml".into() });
     assert_eq!(parsed("gramtrace validate --config a.yaml").unwrap(), validate);
+    let health = Command::Health(HealthArgs { config: Some("a.yaml".into()) });
+    assert_eq!(parsed("gramtrace health --config a.yaml").unwrap(), health);
     let print = Command::PrintConfig(PrintConfigArgs { config: None });
     assert_eq!(parsed("gramtrace print-config").unwrap(), print);
 }

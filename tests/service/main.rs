@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod drain;
 mod gate;
+mod health;
 mod hop;
 mod page;
 mod process;
