@@ -3,7 +3,9 @@
 use std::fs;
 
 use clap::{CommandFactory, Parser};
-use gramtrace::cli::{self, Cli, Command, DemoArgs, HealthArgs, PrintConfigArgs, PrintConfigError, RunArgs, ValidateArgs};
+use gramtrace::cli::{
+    self, Cli, Command, DemoArgs, HealthArgs, PrintConfigArgs, PrintConfigError, RunArgs, ValidateArgs,
+};
 use gramtrace::config::Config;
 
 use crate::variables;
