@@ -36,6 +36,10 @@ counting:
 neighbours:
     .ci/run neighbours
 
+# The image's contents, the systemd unit, the manifests
+deploy:
+    .ci/run deploy
+
 # The main job with nothing else installed
 demo:
     cargo run --release -- demo
