@@ -4,7 +4,7 @@
 use super::Enricher;
 use crate::estimate::{Estimate, ModelCall};
 use crate::factors::{Match, ModelId, Place, PlaceQuery};
-use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan};
+use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan, tells};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
 
@@ -74,6 +74,9 @@ impl Enricher {
         let mut hits = Hits::default();
         let mut plan = Plan { request, spans: Vec::new(), enriched: Vec::new(), total: 0, enriched_before: 0 };
         plan.total = walk(request, |at| {
+            if !tells(request, at.span, &self.keys)? {
+                return Ok(());
+            }
             let fields = scan(request, at.span, &self.keys, &mut hits)?;
             let is_enriched = hits.has(Meaning::Enriched);
             plan.enriched_before += u64::from(is_enriched);

@@ -1,8 +1,5 @@
 //! From an attribute's key to what it means, fast for the many keys that mean nothing: a mask of lengths for every
-//! first byte refuses most without hashing.
-
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+//! first byte refuses most of them without a look at the rest. Knows keys, not their values.
 
 use crate::semconv::read;
 
@@ -82,9 +79,41 @@ impl Meaning {
 /// The keys that are read, each with its meaning and its place in the list that it comes from.
 #[derive(Debug, Clone)]
 pub struct KeyTable {
-    /// For every first byte, the lengths (bit n: n bytes; bit 63: 63 and more) of keys that begin with it.
-    lengths: [u64; 256],
-    keys: HashMap<Box<[u8]>, (Meaning, u8), BuildHasherDefault<KeyHasher>>,
+    /// What all keys begin with and how long they are.
+    shapes: KeyShapes,
+    /// The same of those keys alone that make a span worth reading.
+    telling: KeyShapes,
+    keys: Vec<Key>,
+    /// Places in `keys` by [`digest`], or the next free one behind it; a quarter full at most.
+    slots: Vec<u16>,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    name: Box<[u8]>,
+    meaning: Meaning,
+    rank: u8,
+}
+
+/// A slot without a key.
+const EMPTY: u16 = u16::MAX;
+
+/// For every first byte the lengths of keys that begin with it, modulo 64: bit n for n bytes.
+#[derive(Debug, Clone)]
+struct KeyShapes([u64; 256]);
+
+impl KeyShapes {
+    fn insert(&mut self, key: &[u8]) {
+        if let Some(lengths) = key.first().and_then(|first| self.0.get_mut(usize::from(*first))) {
+            *lengths |= 1 << (key.len() % 64);
+        }
+    }
+
+    /// Whether a key that begins with `first` and has `len` bytes may be one of those that were inserted.
+    #[inline(always)]
+    fn may_have(&self, first: u8, len: usize) -> bool {
+        self.0[usize::from(first)] >> (len % 64) & 1 == 1
+    }
 }
 
 /// Names that are read behind those of [`read`], in their order.
@@ -104,7 +133,8 @@ impl KeyTable {
     /// The table of [`read`], for spans whose own status is `enriched_key`.
     #[must_use]
     pub fn new(enriched_key: &str) -> Self {
-        let mut table = Self { lengths: [0; 256], keys: HashMap::default() };
+        let (shapes, telling) = (KeyShapes([0; 256]), KeyShapes([0; 256]));
+        let mut table = Self { shapes, telling, keys: Vec::new(), slots: Vec::new() };
         let singles = [
             (read::OPERATION, Meaning::Operation),
             (read::OPENINFERENCE_KIND, Meaning::OpenInferenceKind),
@@ -147,10 +177,10 @@ impl KeyTable {
     #[must_use]
     pub fn extended(mut self, keys: &[(Meaning, Vec<String>)]) -> Self {
         for (meaning, names) in keys {
-            let ranks = self.keys.values().filter(|(known, _)| known == meaning).map(|(_, rank)| *rank);
+            let ranks = self.keys.iter().filter(|key| key.meaning == *meaning).map(|key| key.rank);
             let next = ranks.max().map_or(0, |rank| rank.saturating_add(1));
             for (rank, key) in (next..=u8::MAX).zip(names) {
-                if !self.keys.contains_key(key.as_bytes()) {
+                if self.get(key.as_bytes()).is_none() {
                     self.insert(key, *meaning, rank);
                 }
             }
@@ -159,49 +189,83 @@ impl KeyTable {
     }
 
     fn insert(&mut self, key: &str, meaning: Meaning, rank: u8) {
-        if let Some(lengths) = key.bytes().next().and_then(|first| self.lengths.get_mut(usize::from(first))) {
-            *lengths |= 1 << key.len().min(63);
+        let name: Box<[u8]> = key.as_bytes().into();
+        self.shapes.insert(&name);
+        if is_telling(meaning) {
+            self.telling.insert(&name);
         }
-        self.keys.insert(key.as_bytes().into(), (meaning, rank));
+        self.keys.push(Key { name, meaning, rank });
+        self.fill_slots();
+    }
+
+    fn fill_slots(&mut self) {
+        self.slots = vec![EMPTY; (self.keys.len() * 4).next_power_of_two()];
+        let mask = self.slots.len() - 1;
+        for (number, key) in (0..EMPTY).zip(&self.keys) {
+            let mut at = digest(&key.name) & mask;
+            while self.slots.get(at).is_some_and(|slot| *slot != EMPTY) {
+                at = (at + 1) & mask;
+            }
+            if let Some(slot) = self.slots.get_mut(at) {
+                *slot = number;
+            }
+        }
     }
 
     /// What `key` means, and its rank among the keys that mean the same: lower is tried first.
     #[inline]
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<(Meaning, u8)> {
-        let first = *key.first()?;
-        if self.lengths[usize::from(first)] & (1 << key.len().min(63)) == 0 {
-            return None;
-        }
-        self.keys.get(key).copied()
+        if self.shapes.may_have(*key.first()?, key.len()) { self.find(key) } else { None }
     }
-}
 
-/// FNV-1a over eight bytes at a time: keys are short, few, and chosen by us, so a keyed hash would be wasted on them.
-#[derive(Debug, Clone, Copy)]
-struct KeyHasher(u64);
-
-impl Default for KeyHasher {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+    /// Whether a span with `key` is worth reading: it may be of the GenAI kind, or was enriched before.
+    #[must_use]
+    pub fn tells(&self, key: &[u8]) -> bool {
+        self.find(key).is_some_and(|(meaning, _)| is_telling(meaning))
     }
-}
 
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0u8; 8];
-            for (to, from) in word.iter_mut().zip(chunk) {
-                *to = *from;
+    /// Whether [`Self::tells`] may be true of a key that begins with `first` and has `len` bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn may_tell(&self, first: u8, len: u8) -> bool {
+        self.telling.may_have(first, usize::from(len))
+    }
+
+    fn find(&self, key: &[u8]) -> Option<(Meaning, u8)> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = digest(key) & mask;
+        loop {
+            let found = self.keys.get(usize::from(*self.slots.get(at)?))?;
+            if *found.name == *key {
+                return Some((found.meaning, found.rank));
             }
-            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3);
+            at = (at + 1) & mask;
         }
-        self.0 ^= self.0 >> 32;
     }
+}
 
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
+fn is_telling(meaning: Meaning) -> bool {
+    meaning.marks() || meaning == Meaning::Enriched
+}
+
+/// A number for a key, from its length and its first, middle and last eight bytes: keys of one family share their
+/// beginning, keys of one meaning their end.
+fn digest(key: &[u8]) -> usize {
+    let middle = (key.len() / 2).saturating_sub(4);
+    let words =
+        (key.first_chunk::<8>(), key.get(middle..).and_then(|rest| rest.first_chunk::<8>()), key.last_chunk::<8>());
+    let word = match words {
+        (Some(first), Some(middle), Some(last)) => {
+            u64::from_le_bytes(*first)
+                ^ u64::from_le_bytes(*middle).rotate_left(21)
+                ^ u64::from_le_bytes(*last).rotate_left(42)
+        }
+        _ => key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let mixed = (word ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The upper half is the mixed one, and 16 bits of it are more than there are slots.
+    usize::from((mixed >> 48) as u16)
 }
 
 #[cfg(test)]

@@ -7,6 +7,14 @@ use super::keys::{KeyTable, Meaning};
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Field, Reader, Value, WireError};
 
+/// `Span.attributes`.
+const ATTRIBUTES: u8 = 9;
+/// `KeyValue.key`, and its tag.
+const KEY: u8 = 1;
+const KEY_TAG: u8 = 0x0a;
+/// The tag of `KeyValue.value`.
+const VALUE_TAG: u8 = 0x12;
+
 /// `Span.kind` of a call to a remote service.
 const KIND_CLIENT: u64 = 3;
 /// `Status.code` of a failed span.
@@ -24,6 +32,8 @@ struct Hit {
 #[derive(Debug, Default)]
 pub struct Hits {
     hits: SmallVec<[Hit; 32]>,
+    /// A bit for each meaning that some attribute has.
+    present: u32,
     /// Whether some key may mark a span of the GenAI kind.
     marked: bool,
     /// Whether some key begins with `gen_ai.`.
@@ -59,6 +69,39 @@ impl SpanFields<'_> {
             return None;
         }
         self.end_ns.checked_sub(self.start_ns).map(|ns| ns as f64 / 1e9)
+    }
+}
+
+/// Whether a span has a key that tells: only then is it worth a [`scan`]. Most spans have none, so this decides what
+/// gramtrace costs. A key that is written twice in one attribute, which no encoder does, is taken by its first.
+///
+/// # Errors
+/// [`WireError`] for broken bytes.
+#[inline(never)]
+pub fn tells(request: &[u8], span: Extent, keys: &KeyTable) -> Result<bool, WireError> {
+    let mut reader = Reader::within(request, span);
+    while let Some((pair, extent)) = reader.find(ATTRIBUTES)? {
+        if may_tell(pair, keys)
+            && let Some((key, _)) = Reader::within(request, extent).find(KEY)?
+            && keys.tells(key)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses most attributes by the first byte of their key and its length.
+#[inline(always)]
+fn may_tell(pair: &[u8], keys: &KeyTable) -> bool {
+    match *pair {
+        [KEY_TAG, len @ ..0x80, first, ..] => keys.may_tell(first, len),
+        // The value first: the Go Collector's order.
+        [VALUE_TAG, len @ ..0x80, ref rest @ ..] => match rest.get(usize::from(len)..) {
+            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => keys.may_tell(first, len),
+            _ => true,
+        },
+        _ => true,
     }
 }
 
@@ -107,6 +150,7 @@ fn is_error(request: &[u8], status: Extent) -> Result<bool, WireError> {
 impl Hits {
     fn clear(&mut self) {
         self.hits.clear();
+        self.present = 0;
         self.marked = false;
         self.gen_ai = false;
     }
@@ -117,6 +161,7 @@ impl Hits {
         self.gen_ai |= key.starts_with(b"gen_ai.");
         if let (Some((meaning, rank)), Some(value)) = (keys.get(key), value) {
             self.marked |= meaning.marks();
+            self.present |= bit(meaning);
             self.hits.push(Hit { meaning, rank, value });
         }
         Ok(())
@@ -137,7 +182,7 @@ impl Hits {
     /// Whether some attribute has this meaning.
     #[must_use]
     pub fn has(&self, meaning: Meaning) -> bool {
-        self.hits.iter().any(|hit| hit.meaning == meaning)
+        self.present & bit(meaning) != 0
     }
 
     /// The first non-empty string with this meaning, by rank, then by order. Strings that are not UTF-8 are passed over.
@@ -165,6 +210,9 @@ impl Hits {
     }
 
     fn first<T>(&self, meaning: Meaning, read: impl Fn(&Hit) -> Option<T>) -> Option<T> {
+        if !self.has(meaning) {
+            return None;
+        }
         let mut best: Option<(u8, T)> = None;
         for hit in self.hits.iter().filter(|hit| hit.meaning == meaning) {
             if best.as_ref().is_none_or(|(rank, _)| hit.rank < *rank)
@@ -175,6 +223,10 @@ impl Hits {
         }
         best.map(|(_, value)| value)
     }
+}
+
+const fn bit(meaning: Meaning) -> u32 {
+    1 << meaning as u32
 }
 
 fn non_empty_string(request: &[u8], value: Extent) -> Option<&str> {

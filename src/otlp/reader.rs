@@ -5,6 +5,9 @@
 /// Nested groups deeper than this are refused, as prost does.
 const MAX_GROUP_DEPTH: u32 = 100;
 
+/// The wire type of everything that has a length: messages, strings, bytes.
+const LENGTH_DELIMITED: u8 = 2;
+
 /// Where and why bytes are no protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("protobuf at byte {offset}: {kind}")]
@@ -17,6 +20,8 @@ pub struct WireError {
 
 /// What can be wrong with protobuf bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+// As wide as an offset: results that hold one are then handed on in whole registers.
+#[repr(usize)]
 pub enum WireErrorKind {
     /// The bytes end inside a field.
     #[error("the message ends inside a field")]
@@ -91,10 +96,15 @@ pub struct Field {
 }
 
 /// A cursor over one message inside a request.
-#[derive(Debug, Clone)]
+///
+/// Advice for changes: nearly every field of a trace has a tag of one byte and a length of one or two, and nearly every
+/// instruction that a span without a model call costs is spent on them. What is `inline(always)` holds those cases and
+/// nothing else; the rest is in functions that are called by value, so that a cursor can stay in registers.
+#[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    request: &'a [u8],
-    at: usize,
+    /// What is left of the message.
+    rest: &'a [u8],
+    /// Offset in the request of the message's end.
     end: usize,
 }
 
@@ -102,35 +112,96 @@ impl<'a> Reader<'a> {
     /// Reads a whole request.
     #[must_use]
     pub const fn new(request: &'a [u8]) -> Self {
-        Self { request, at: 0, end: request.len() }
+        Self { rest: request, end: request.len() }
     }
 
-    /// Reads one message inside `request`. An extent beyond the request reads as truncated.
+    /// Reads one message inside `request`. An extent beyond the request, which no reader gives, reads as empty.
+    #[inline]
     #[must_use]
-    pub const fn within(request: &'a [u8], extent: Extent) -> Self {
-        Self { request, at: extent.start, end: extent.end }
+    pub fn within(request: &'a [u8], extent: Extent) -> Self {
+        Self { rest: request.get(extent.start..extent.end).unwrap_or_default(), end: extent.end }
     }
 
     /// Offset in the request of what is read next.
+    #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
-        self.at
+        self.end - self.rest.len()
     }
 
     /// The next field; `None` at the message's end.
     ///
     /// # Errors
     /// [`WireError`], with the offset where the bytes stop making sense.
-    #[inline]
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<Field>, WireError> {
-        if self.at >= self.end {
-            return Ok(None);
+        let [tag, ref behind @ ..] = *self.rest else { return Ok(None) };
+        if is_short(tag)
+            && let Some((content, rest)) = short_content(behind)
+        {
+            self.rest = rest;
+            let extent = self.extent(behind, content);
+            return Ok(Some(Field { number: u32::from(tag >> 3), value: Value::Bytes(extent) }));
         }
+        let (field, rest) = self.any_field()?;
+        *self = rest;
+        Ok(Some(field))
+    }
+
+    /// The next field with the number `number` (1 to 15), past all others: its content, and where that stands. `None` at
+    /// the message's end.
+    ///
+    /// # Errors
+    /// [`WireError`], also where that field is not length-delimited.
+    #[inline(always)]
+    pub fn find(&mut self, number: u8) -> Result<Option<(&'a [u8], Extent)>, WireError> {
+        while let [tag, ref behind @ ..] = *self.rest {
+            if tag == number << 3 | LENGTH_DELIMITED {
+                if let Some((content, rest)) = short_content(behind) {
+                    self.rest = rest;
+                    return Ok(Some((content, self.extent(behind, content))));
+                }
+            } else if let Some(rest) = behind_short_field(tag, behind).filter(|_| tag >> 3 != number) {
+                self.rest = rest;
+                continue;
+            }
+            let (found, rest) = self.find_here(number)?;
+            *self = rest;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The extent of `content`, which was just read from `behind` its tag.
+    #[inline(always)]
+    const fn extent(&self, behind: &[u8], content: &[u8]) -> Extent {
+        let end = self.offset();
+        Extent { prefix: self.end - behind.len(), start: end - content.len(), end }
+    }
+
+    /// The next field, if it has the number `number`, however it is written; and the cursor behind it.
+    #[inline(never)]
+    fn find_here(self, number: u8) -> Result<(Option<(&'a [u8], Extent)>, Self), WireError> {
+        match self.any_field()? {
+            (field, rest) if field.number != u32::from(number) => Ok((None, rest)),
+            (Field { value: Value::Bytes(extent), .. }, rest) => {
+                let content = self.rest.get(extent.start - self.offset()..extent.end - self.offset());
+                Ok((content.map(|content| (content, extent)), rest))
+            }
+            _ => Err(self.error(WireErrorKind::WrongWireType)),
+        }
+    }
+
+    /// The next field, however it is written, and the cursor behind it.
+    #[inline(never)]
+    fn any_field(mut self) -> Result<(Field, Self), WireError> {
         let (number, wire_type) = self.tag()?;
         let value = match wire_type {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
-            2 => Value::Bytes(self.extent()?),
+            2 => Value::Bytes(self.any_extent()?),
             3 => {
                 self.skip_group(number)?;
                 Value::Group
@@ -139,26 +210,23 @@ impl<'a> Reader<'a> {
             4 => return Err(self.error(WireErrorKind::UnbalancedGroup)),
             _ => return Err(self.error(WireErrorKind::InvalidTag)),
         };
-        Ok(Some(Field { number, value }))
+        Ok((Field { number, value }, self))
     }
 
-    #[inline]
     fn tag(&mut self) -> Result<(u32, u32), WireError> {
-        let at = self.at;
-        let key =
-            u32::try_from(self.varint()?).map_err(|_| WireError { offset: at, kind: WireErrorKind::InvalidTag })?;
-        let number = key >> 3;
-        if number == 0 {
-            return Err(WireError { offset: at, kind: WireErrorKind::InvalidTag });
+        let invalid = self.error(WireErrorKind::InvalidTag);
+        let key = u32::try_from(self.varint()?).map_err(|_| invalid)?;
+        match key >> 3 {
+            0 => Err(invalid),
+            number => Ok((number, key & 7)),
         }
-        Ok((number, key & 7))
     }
 
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
-        match self.request.get(self.at) {
-            Some(&byte) if byte < 0x80 && self.at < self.end => {
-                self.at += 1;
+        match *self.rest {
+            [byte @ ..0x80, ref rest @ ..] => {
+                self.rest = rest;
                 Ok(u64::from(byte))
             }
             _ => self.long_varint(),
@@ -166,44 +234,35 @@ impl<'a> Reader<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64, WireError> {
-        let bytes = self.request.get(self.at..self.end).unwrap_or_default();
         let mut value = 0u64;
-        for (index, &byte) in bytes.iter().take(10).enumerate() {
+        for (index, &byte) in self.rest.iter().take(10).enumerate() {
             if index == 9 && byte > 1 {
                 return Err(self.error(WireErrorKind::VarintTooLong));
             }
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
-                self.at += index + 1;
+                self.rest = self.rest.get(index + 1..).unwrap_or_default();
                 return Ok(value);
             }
         }
-        Err(self.error(if bytes.len() < 10 { WireErrorKind::Truncated } else { WireErrorKind::VarintTooLong }))
+        Err(self.error(if self.rest.len() < 10 { WireErrorKind::Truncated } else { WireErrorKind::VarintTooLong }))
     }
 
-    #[inline]
-    fn extent(&mut self) -> Result<Extent, WireError> {
-        let prefix = self.at;
+    fn any_extent(&mut self) -> Result<Extent, WireError> {
+        let before = *self;
         let len = self.varint()?;
-        let start = self.at;
-        match usize::try_from(len) {
-            Ok(len) if len <= self.end - start => {
-                self.at = start + len;
-                Ok(Extent { prefix, start, end: self.at })
-            }
-            _ => Err(WireError { offset: prefix, kind: WireErrorKind::Truncated }),
-        }
+        let content = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
+        let Some((content, rest)) = content else { return Err(before.error(WireErrorKind::Truncated)) };
+        self.rest = rest;
+        Ok(self.extent(before.rest, content))
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let bytes = self.request.get(self.at..self.end).and_then(|rest| rest.first_chunk::<N>());
-        match bytes {
-            Some(bytes) => {
-                self.at += N;
-                Ok(*bytes)
-            }
-            None => Err(self.error(WireErrorKind::Truncated)),
-        }
+        let Some((array, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.error(WireErrorKind::Truncated));
+        };
+        self.rest = rest;
+        Ok(*array)
     }
 
     /// Skips to the end of the group `number` whose start tag was just read. Keeps the open groups in a
@@ -213,14 +272,14 @@ impl<'a> Reader<'a> {
         open[0] = number;
         let mut depth = 1usize;
         while depth > 0 {
-            if self.at >= self.end {
+            if self.rest.is_empty() {
                 return Err(self.error(WireErrorKind::Truncated));
             }
             let (number, wire_type) = self.tag()?;
             match wire_type {
                 0 => drop(self.varint()?),
                 1 => drop(self.array::<8>()?),
-                2 => drop(self.extent()?),
+                2 => drop(self.any_extent()?),
                 5 => drop(self.array::<4>()?),
                 3 => {
                     let Some(slot) = open.get_mut(depth) else {
@@ -238,7 +297,37 @@ impl<'a> Reader<'a> {
     }
 
     const fn error(&self, kind: WireErrorKind) -> WireError {
-        WireError { offset: self.at, kind }
+        WireError { offset: self.offset(), kind }
+    }
+}
+
+/// Whether a byte is the whole tag of a length-delimited field.
+#[inline(always)]
+const fn is_short(tag: u8) -> bool {
+    tag & 0x87 == LENGTH_DELIMITED && tag > 7
+}
+
+/// A content whose length has one byte or two, and what comes behind it; `behind` begins with the length.
+#[inline(always)]
+pub(super) fn short_content(behind: &[u8]) -> Option<(&[u8], &[u8])> {
+    match *behind {
+        [len @ ..0x80, ref rest @ ..] => rest.split_at_checked(usize::from(len)),
+        [low, high @ ..0x80, ref rest @ ..] => rest.split_at_checked(usize::from(low & 0x7f) | usize::from(high) << 7),
+        _ => None,
+    }
+}
+
+/// What comes behind a field with the tag `tag`; `None` for what is unusual in a span, or broken.
+#[inline(always)]
+fn behind_short_field(tag: u8, behind: &[u8]) -> Option<&[u8]> {
+    match (tag & 0x87, behind) {
+        _ if tag < 8 => None,
+        (LENGTH_DELIMITED, _) => short_content(behind).map(|(_, rest)| rest),
+        (0, [..0x80, rest @ ..]) => Some(rest),
+        (1, _) => behind.get(8..),
+        // `Span.flags`: a number above 15, so a tag of two bytes, and four of value.
+        (0x85, [1..0x80, rest @ ..]) => rest.get(4..),
+        _ => None,
     }
 }
 

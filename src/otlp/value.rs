@@ -1,10 +1,16 @@
 //! `KeyValue` and `AnyValue`: reading them in place, and appending new ones. Nothing is decoded that is not asked
 //! for. <https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/common/v1/common.proto>
 
-use super::reader::{Extent, Field, Reader, Value, WireError};
+use super::reader::{Extent, Field, Reader, Value, WireError, short_content};
 
 /// The tag of `Span.attributes` (field 9, length-delimited).
 const SPAN_ATTRIBUTE_TAG: u8 = 0x4a;
+/// The tags of `KeyValue.key` and `KeyValue.value`.
+const KEY_TAG: u8 = 0x0a;
+const VALUE_TAG: u8 = 0x12;
+/// The tags of `AnyValue.string_value` and `AnyValue.int_value`.
+const STRING_TAG: u8 = 0x0a;
+const INT_TAG: u8 = 0x18;
 
 /// An attribute's value, as far as it is read here.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +35,14 @@ pub enum Any<'a> {
 /// [`WireError`] for broken bytes.
 #[inline]
 pub fn key_value(request: &[u8], pair: Extent) -> Result<(&[u8], Option<Extent>), WireError> {
+    // As nearly everybody writes it: the key, the value, and nothing else.
+    if let [KEY_TAG, behind @ ..] = slice(request, pair)
+        && let Some((key, [VALUE_TAG, behind @ ..])) = short_content(behind)
+        && let Some((value, [])) = short_content(behind)
+    {
+        let (prefix, start) = (pair.end - behind.len(), pair.end - value.len());
+        return Ok((key, Some(Extent { prefix, start, end: pair.end })));
+    }
     let (mut key, mut value) = (&[][..], None);
     let mut reader = Reader::within(request, pair);
     while let Some(field) = reader.field()? {
@@ -45,7 +59,20 @@ pub fn key_value(request: &[u8], pair: Extent) -> Result<(&[u8], Option<Extent>)
 ///
 /// # Errors
 /// [`WireError`] for broken bytes.
+#[inline]
 pub fn any(request: &[u8], value: Extent) -> Result<Any<'_>, WireError> {
+    match *slice(request, value) {
+        [STRING_TAG, ref behind @ ..] => match short_content(behind) {
+            Some((string, [])) => Ok(Any::String(string)),
+            _ => unusual_any(request, value),
+        },
+        [INT_TAG, int @ ..0x80] => Ok(Any::Int(i64::from(int))),
+        _ => unusual_any(request, value),
+    }
+}
+
+#[inline(never)]
+fn unusual_any(request: &[u8], value: Extent) -> Result<Any<'_>, WireError> {
     let mut any = Any::Empty;
     let mut reader = Reader::within(request, value);
     while let Some(field) = reader.field()? {

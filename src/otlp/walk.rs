@@ -6,15 +6,15 @@ use super::Signal;
 use super::reader::{Extent, Field, Reader, Value, WireError, WireErrorKind};
 
 /// `ExportTraceServiceRequest.resource_spans`, and its like in the other signals.
-const RESOURCE_ITEMS: u32 = 1;
+const RESOURCE_ITEMS: u8 = 1;
 /// `ResourceSpans.resource`.
-const RESOURCE: u32 = 1;
+const RESOURCE: u8 = 1;
 /// `ResourceSpans.scope_spans`, and its like in the other signals.
-const SCOPE_ITEMS: u32 = 2;
+const SCOPE_ITEMS: u8 = 2;
 /// `ScopeSpans.scope`.
-const SCOPE: u32 = 1;
+const SCOPE: u8 = 1;
 /// `ScopeSpans.spans`, and its like in the other signals.
-const ITEMS: u32 = 2;
+const ITEMS: u8 = 2;
 
 /// A span inside its request, with the messages around it.
 #[derive(Debug, Clone, Copy)]
@@ -38,11 +38,11 @@ pub struct SpanAt {
 /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, or what `visit` returns.
 pub fn walk(request: &[u8], mut visit: impl FnMut(SpanAt) -> Result<(), WireError>) -> Result<u64, WireError> {
     let mut spans = 0u64;
-    each(request, Reader::new(request), RESOURCE_ITEMS, |resource_spans| {
+    each(Reader::new(request), RESOURCE_ITEMS, |resource_spans| {
         let resource = last(Reader::within(request, resource_spans), RESOURCE)?;
-        each(request, Reader::within(request, resource_spans), SCOPE_ITEMS, |scope_spans| {
+        each(Reader::within(request, resource_spans), SCOPE_ITEMS, |scope_spans| {
             let scope = last(Reader::within(request, scope_spans), SCOPE)?;
-            each(request, Reader::within(request, scope_spans), ITEMS, |span| {
+            each(Reader::within(request, scope_spans), ITEMS, |span| {
                 spans += 1;
                 visit(SpanAt { resource_spans, scope_spans, span, resource, scope })
             })
@@ -69,7 +69,7 @@ pub(super) fn count_inside(signal: Signal, request: &[u8], depth: usize, message
         _ => return Ok(1),
     };
     let mut items = 0u64;
-    each(request, Reader::within(request, message), number, |child| {
+    each(Reader::within(request, message), number, |child| {
         items += count_inside(signal, request, depth + 1, child)?;
         Ok(())
     })?;
@@ -82,7 +82,7 @@ fn data_points(request: &[u8], metric: Extent) -> Result<u64, WireError> {
     let mut reader = Reader::within(request, metric);
     while let Some(field) = reader.field()? {
         if let Field { number: 5 | 7 | 9 | 10 | 11, value } = field {
-            each(request, Reader::within(request, message(value, metric)?), 1, |_| {
+            each(Reader::within(request, message(value, metric)?), 1, |_| {
                 points += 1;
                 Ok(())
             })?;
@@ -91,29 +91,22 @@ fn data_points(request: &[u8], metric: Extent) -> Result<u64, WireError> {
     Ok(points)
 }
 
+#[inline]
 fn each(
-    request: &[u8],
     mut reader: Reader<'_>,
-    number: u32,
+    number: u8,
     mut visit: impl FnMut(Extent) -> Result<(), WireError>,
 ) -> Result<(), WireError> {
-    let whole = Extent { prefix: 0, start: 0, end: request.len() };
-    while let Some(field) = reader.field()? {
-        if field.number == number {
-            visit(message(field.value, whole)?)?;
-        }
+    while let Some((_, extent)) = reader.find(number)? {
+        visit(extent)?;
     }
     Ok(())
 }
 
-fn last(mut reader: Reader<'_>, number: u32) -> Result<Option<Extent>, WireError> {
+fn last(mut reader: Reader<'_>, number: u8) -> Result<Option<Extent>, WireError> {
     let mut found = None;
-    while let Some(field) = reader.field()? {
-        if let Field { number: n, value: Value::Bytes(extent) } = field
-            && n == number
-        {
-            found = Some(extent);
-        }
+    while let Some((_, extent)) = reader.find(number)? {
+        found = Some(extent);
     }
     Ok(found)
 }
