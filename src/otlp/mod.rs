@@ -9,7 +9,7 @@ mod split;
 pub mod value;
 mod walk;
 
-pub use reader::{Extent, Field, Reader, Value, WireError, WireErrorKind};
+pub use reader::{Extent, Field, Found, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use splice::Splice;
 pub use split::{Part, Parts, halves, split};

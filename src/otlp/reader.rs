@@ -95,6 +95,9 @@ pub struct Field {
     pub value: Value,
 }
 
+/// The content of a field, and where it stands in the request.
+pub type Found<'a> = (&'a [u8], Extent);
+
 /// A cursor over one message inside a request.
 ///
 /// Advice for changes: nearly every field of a trace has a tag of one byte and a length of one or two, and nearly every
@@ -154,7 +157,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError`], also where that field is not length-delimited.
     #[inline(always)]
-    pub fn find(&mut self, number: u8) -> Result<Option<(&'a [u8], Extent)>, WireError> {
+    pub fn find(&mut self, number: u8) -> Result<Option<Found<'a>>, WireError> {
         while let [tag, ref behind @ ..] = *self.rest {
             if tag == number << 3 | LENGTH_DELIMITED {
                 if let Some((content, rest)) = short_content(behind) {
@@ -183,7 +186,7 @@ impl<'a> Reader<'a> {
 
     /// The next field, if it has the number `number`, however it is written; and the cursor behind it.
     #[inline(never)]
-    fn find_here(self, number: u8) -> Result<(Option<(&'a [u8], Extent)>, Self), WireError> {
+    fn find_here(self, number: u8) -> Result<(Option<Found<'a>>, Self), WireError> {
         match self.any_field()? {
             (field, rest) if field.number != u32::from(number) => Ok((None, rest)),
             (Field { value: Value::Bytes(extent), .. }, rest) => {
@@ -376,5 +379,23 @@ mod tests {
         assert_eq!(fields(b"\x0b"), Err(WireErrorKind::Truncated), "a group that is not closed");
         assert_eq!(fields(&[0x0b; 200]), Err(WireErrorKind::UnbalancedGroup), "200 groups deep");
         assert_eq!(fields(b"\x0a\x05abc"), Err(WireErrorKind::Truncated), "a length beyond the end");
+    }
+
+    #[test]
+    fn a_field_is_found_behind_fields_of_every_wire_type_and_with_any_tag_and_length() {
+        let find =
+            |bytes: &[u8]| Reader::new(bytes).find(9).map(|found| found.map(|(content, at)| (content.to_vec(), at)));
+        let extent = |prefix, start, end| Extent { prefix, start, end };
+        // 1: varints 1 and 300; 7: fixed64; 5: fixed32; 16: fixed32; 2: "ab"; group 4; then 9: "x"
+        let bytes = b"\x08\x01\x08\xac\x02\x39\0\0\0\0\0\0\0\0\x2d\0\0\0\0\x85\x01\0\0\0\0\x12\x02ab\x23\x24\x4a\x01x";
+        assert_eq!(find(bytes), Ok(Some((b"x".to_vec(), extent(32, 33, 34)))));
+        assert_eq!(find(b"\xca\x00\x01x"), Ok(Some((b"x".to_vec(), extent(2, 3, 4)))), "a padded tag");
+        assert_eq!(find(b"\x4a\x81\x80\x00x"), Ok(Some((b"x".to_vec(), extent(1, 4, 5)))), "a padded length");
+        assert_eq!(find(b"\x12\x02ab"), Ok(None));
+        let error = |offset, kind| Err(WireError { offset, kind });
+        assert_eq!(find(b"\x12\0\x48\x01"), error(2, WireErrorKind::WrongWireType));
+        assert_eq!(find(b"\x12\x05ab"), error(1, WireErrorKind::Truncated));
+        assert_eq!(find(b"\x39\0\0"), error(1, WireErrorKind::Truncated));
+        assert_eq!(find(b"\x02\0"), error(0, WireErrorKind::InvalidTag));
     }
 }
