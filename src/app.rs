@@ -4,6 +4,7 @@
 mod delivery;
 mod drain;
 mod listening;
+mod own;
 mod pipelines;
 mod senders;
 mod settings;
@@ -20,9 +21,10 @@ use crate::exporter::ExporterBuildError;
 use crate::factors::RegistryError;
 use crate::pipeline::Pipelines;
 use crate::receiver::{Admission, AuthError, BindError, Intake, ServerTlsError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id};
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
+use own::{NextOwn, Own};
 use pipelines::Memories;
 use senders::Senders;
 
@@ -40,6 +42,9 @@ pub enum BuildError {
     /// An exporter's settings cannot be used.
     #[error("{0}")]
     Exporter(#[from] ExporterBuildError),
+    /// Own metrics and spans cannot be sent.
+    #[error("service::telemetry: {0}")]
+    OwnTelemetry(#[from] OwnTelemetryError),
     /// An address cannot be listened on.
     #[error("{path}: {source}")]
     Listener {
@@ -93,6 +98,10 @@ pub struct Running {
     intakes: BTreeMap<ComponentId, Intake>,
     memories: Memories,
     listeners: Listeners,
+    own: Option<Own>,
+    tracing: Tracing,
+    /// By which this process is told from others of its kind.
+    instance: String,
     drain_timeout: Duration,
 }
 
@@ -103,6 +112,7 @@ struct Next {
     intakes: BTreeMap<ComponentId, Intake>,
     memories: Memories,
     opened: Opened,
+    own: NextOwn,
     drain_timeout: Duration,
 }
 
@@ -118,6 +128,9 @@ impl App {
             intakes: BTreeMap::new(),
             memories: Memories::new(),
             listeners: Listeners::default(),
+            own: None,
+            tracing: Tracing::default(),
+            instance: instance_id(),
             drain_timeout: Duration::ZERO,
         };
         let next = running.prepare(config).await?;
@@ -185,9 +198,9 @@ impl Running {
     /// Stops accepting, lets requests in flight end within the configured time, and returns. The health page says so
     /// meanwhile and stops last.
     pub async fn drain(self) -> Drained {
-        let Self { readiness, intakes, listeners, drain_timeout, .. } = self;
+        let Self { readiness, intakes, listeners, own, drain_timeout, .. } = self;
         readiness.draining();
-        drain::drain(listeners, intakes.into_values().collect(), drain_timeout).await
+        drain::drain(listeners, intakes.into_values().collect(), own, drain_timeout).await
     }
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
@@ -196,19 +209,24 @@ impl Running {
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics: &self.surroundings.metrics };
         let opened = self.listeners.open(settings::listeners(config, &Senders::build(config)?), &parts).await?;
-        Ok(Next { feeds, intakes, memories, opened, drain_timeout: config.service.drain_timeout })
+        // The last, and nothing is waited for behind it: what has been started is not dropped.
+        let about = (&*self.instance, &self.surroundings.metrics);
+        let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
+        Ok(Next { feeds, intakes, memories, opened, own, drain_timeout: config.service.drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
     fn intake(&self, id: &ComponentId) -> Intake {
         self.intakes.get(id).cloned().unwrap_or_else(|| {
             let admission = Admission::new(MAX_IN_FLIGHT, RETRY_AFTER);
-            Intake::new(id.to_string(), Pipelines::new(), admission, self.surroundings.metrics.clone())
+            let books = (self.surroundings.metrics.clone(), self.tracing.clone());
+            Intake::traced(id.to_string(), Pipelines::new(), admission, books)
         })
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, memories, opened, drain_timeout } = next;
+        let Next { mut feeds, intakes, memories, opened, own, drain_timeout } = next;
+        own.replace(&mut self.own, &self.tracing);
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());
         }

@@ -12,7 +12,7 @@ use crate::enrich::{Enriched, Enricher};
 use crate::exporter::{Delivery, Destination, Outcome};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
-use crate::telemetry::{Metrics, ReceiverMetrics};
+use crate::telemetry::{Journal, Loss, Metrics, ReceiverMetrics, Sending};
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
@@ -53,7 +53,10 @@ impl Pipeline {
     /// [`Rejection::Malformed`] for a body that is no OTLP, [`Rejection::Backend`] where a backend did not take it.
     pub async fn export(&self, export: Export) -> Result<Bytes, Rejection> {
         let Export { signal, body, deadline, origin } = export;
+        let journal = Journal::current();
+        journal.reads(&body);
         let prepared = self.prepare(signal, body)?;
+        journal.holds(prepared.items);
         // Dropped without a word, by a failure or because the sender hung up, it counts the items as refused.
         let inside = origin.receive(signal, prepared.items);
         let response = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
@@ -91,16 +94,28 @@ impl Pipeline {
     }
 
     async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Bytes, Failure> {
+        let journal = Journal::current();
         if let [only] = &self.deliveries[..] {
-            return conclude([only.deliver(signal, prepared.body.clone(), prepared.items, deadline).await]);
+            let delivering = only.deliver(signal, prepared.body.clone(), prepared.items, deadline);
+            return conclude([recorded(journal.sends(only.name()), delivering).await]);
         }
         let mut sends = JoinSet::new();
         for delivery in &self.deliveries {
             let (delivery, body, items) = (Arc::clone(delivery), prepared.body.clone(), prepared.items);
-            sends.spawn(async move { delivery.deliver(signal, body, items, deadline).await });
+            let sending = journal.sends(delivery.name());
+            sends.spawn(async move { recorded(sending, delivery.deliver(signal, body, items, deadline)).await });
         }
         conclude(sends.join_all().await)
     }
+}
+
+/// A delivery with the span that it leaves, where it leaves one.
+async fn recorded(sending: Option<Sending>, delivering: impl Future<Output = Outcome>) -> Outcome {
+    let outcome = delivering.await;
+    if let Some(sending) = sending {
+        sending.ended(outcome.loss().map_or("ok", Loss::name));
+    }
+    outcome
 }
 
 /// A request ready to leave.

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use super::listening::Listeners;
+use super::own::Own;
 use crate::receiver::Intake;
 
 /// How long peers may take to hang up when nothing is in flight: an answer still has to reach them, and a request that
 /// was on its way when they were told has to arrive.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long own telemetry may take to leave at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often requests in flight are counted.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -26,7 +29,12 @@ pub enum Drained {
     },
 }
 
-pub(super) async fn drain(mut listeners: Listeners, intakes: Vec<Intake>, limit: Duration) -> Drained {
+pub(super) async fn drain(
+    mut listeners: Listeners,
+    intakes: Vec<Intake>,
+    own: Option<Own>,
+    limit: Duration,
+) -> Drained {
     let deadline = Instant::now() + limit;
     let open = || intakes.iter().map(Intake::open_requests).sum::<usize>();
     let ended = async {
@@ -37,6 +45,10 @@ pub(super) async fn drain(mut listeners: Listeners, intakes: Vec<Intake>, limit:
     };
     let in_time = timeout_at(deadline, ended).await.is_ok();
     let requests = open();
+    if let Some(own) = own {
+        // A backend of own telemetry that does not answer is no reason to stay.
+        let _ = timeout(LAST_WORDS, own.end()).await;
+    }
     listeners.end_pages().await;
     if in_time || requests == 0 { Drained::Clean } else { Drained::TimedOut { requests } }
 }

@@ -257,6 +257,6 @@ fn tls(config: &ClientTlsConfig) -> TlsSettings {
     }
 }
 
-fn headers(config: &std::collections::BTreeMap<String, Secret>) -> Headers {
+pub(super) fn headers(config: &std::collections::BTreeMap<String, Secret>) -> Headers {
     config.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
 }

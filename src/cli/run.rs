@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::RunArgs;
 use crate::app::{App, BuildError, Drained, Running, Surroundings};
 use crate::config::{Config, ConfigErrors, Environment, LogEncoding, LogLevel};
-use crate::telemetry::{self, LogError, LogSettings, Metrics, logs};
+use crate::telemetry::{self, LogControl, LogError, LogSampling, LogSettings, Metrics, logs};
 
 /// Reads the configuration.
 type Load<'a> = dyn Fn() -> Result<Config, ConfigErrors> + 'a;
@@ -73,11 +73,12 @@ impl RunError {
 pub fn run(args: &RunArgs, environment: Environment<'_>) -> Result<(), RunError> {
     let load = || Config::load_or_default(args.config.as_deref(), environment);
     let config = load()?;
-    logs::install(log_settings(&config), environment(logs::FILTER_VARIABLE).as_deref())?;
+    let log = logs::install(log_settings(&config), environment(logs::FILTER_VARIABLE).as_deref())?;
     warn_of(&config);
     // Signals have a thread of their own, this one: whatever keeps the workers busy, the process can be ended.
     let workers = Builder::new_multi_thread().enable_all().build()?;
-    let outcome = Builder::new_current_thread().enable_all().build()?.block_on(supervise(config, &load, &workers));
+    let outcome =
+        Builder::new_current_thread().enable_all().build()?.block_on(supervise((config, log), &load, &workers));
     // Not the place to wait for a name that is being resolved or a console that does not take what is written.
     workers.shutdown_background();
     outcome
@@ -122,10 +123,10 @@ struct Orders {
     reload: watch::Receiver<Option<Result<Config, ConfigErrors>>>,
 }
 
-async fn supervise(config: Config, load: &Load<'_>, workers: &Runtime) -> Result<(), RunError> {
+async fn supervise((config, log): (Config, LogControl), load: &Load<'_>, workers: &Runtime) -> Result<(), RunError> {
     let mut signals = Signals::listen()?;
     let (stop, (reloads, reload)) = (CancellationToken::new(), watch::channel(None));
-    let mut service = workers.spawn(serve(config, Orders { stop: stop.clone(), reload }));
+    let mut service = workers.spawn(serve(config, log, Orders { stop: stop.clone(), reload }));
     loop {
         let heard = tokio::select! {
             ended = &mut service => return ended?,
@@ -143,7 +144,7 @@ async fn supervise(config: Config, load: &Load<'_>, workers: &Runtime) -> Result
     }
 }
 
-async fn serve(config: Config, mut orders: Orders) -> Result<(), RunError> {
+async fn serve(config: Config, log: LogControl, mut orders: Orders) -> Result<(), RunError> {
     let metrics = Metrics::new();
     let surroundings = Surroundings { metrics: metrics.clone(), console: standard_output };
     let mut running = App::build(&config, &surroundings).await?.start();
@@ -153,7 +154,7 @@ async fn serve(config: Config, mut orders: Orders) -> Result<(), RunError> {
         while orders.reload.changed().await.is_ok() {
             let next = orders.reload.borrow_and_update().clone();
             if let Some(next) = next {
-                reload(&mut running, next, &metrics).await;
+                reload(&mut running, next, &metrics, &log).await;
             }
         }
         // Its sender is where the signals are heard: only the end of that ends the service.
@@ -174,11 +175,14 @@ async fn serve(config: Config, mut orders: Orders) -> Result<(), RunError> {
 }
 
 /// Goes over to another configuration, or stays with the one in force and says why.
-async fn reload(running: &mut Running, next: Result<Config, ConfigErrors>, metrics: &Metrics) {
+async fn reload(running: &mut Running, next: Result<Config, ConfigErrors>, metrics: &Metrics, log: &LogControl) {
     let problems = match next {
         Ok(config) => match running.reload(&config).await {
             Ok(()) => {
                 metrics.configuration_reloaded(SystemTime::now());
+                if !log.change(log_settings(&config)) {
+                    tracing::warn!("service::telemetry::logs::encoding changes with the next start");
+                }
                 warn_of(&config);
                 tracing::info!("configuration reloaded");
                 return log_addresses(running);
@@ -230,5 +234,10 @@ fn log_settings(config: &Config) -> LogSettings {
             LogEncoding::Console => telemetry::LogEncoding::Console,
             LogEncoding::Json => telemetry::LogEncoding::Json,
         },
+        sampling: logs.sampling.enabled.then_some(LogSampling {
+            tick: logs.sampling.tick,
+            initial: logs.sampling.initial,
+            thereafter: logs.sampling.thereafter,
+        }),
     }
 }

@@ -258,6 +258,7 @@ impl<'a> Check<'a> {
             }
             occupied.add(path, &address);
         }
+        self.telemetry_to_itself(&occupied);
         let used: BTreeSet<&ComponentId> =
             self.config.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters).collect();
         for (id, exporter) in self.config.exporters.iter().filter(|(id, _)| used.contains(id)) {
@@ -265,6 +266,31 @@ impl<'a> Check<'a> {
                 if let Some(listener) = occupied.reached_by(&target) {
                     self.sends_to_itself(id, key, &target, listener);
                 }
+            }
+        }
+    }
+
+    /// Reports own telemetry that would come back as requests, for ever. Those who get it have their places in the file
+    /// only where each of them could be read.
+    fn telemetry_to_itself(&self, occupied: &Occupied) {
+        if !self.problems.is_empty() {
+            return;
+        }
+        let telemetry = &self.config.service.telemetry;
+        let readers = telemetry.metrics.periodic().map(|(index, periodic)| {
+            (format!("metrics::readers::{index}::periodic"), &periodic.exporter.otlp.endpoint)
+        });
+        let processors = telemetry.traces.processors.iter().enumerate().map(|(index, processor)| {
+            (format!("traces::processors::{index}::batch"), &processor.batch.exporter.otlp.endpoint)
+        });
+        for (path, endpoint) in readers.chain(processors) {
+            let target = ListenAddress { host: endpoint.host.clone(), port: endpoint.port };
+            if let Some(listener) = occupied.reached_by(&target) {
+                let message = format!(
+                    "`{target}` is this process's own {listener}: what it says of itself must not come back to it; write \
+                     the address of a backend"
+                );
+                self.problems.error(&format!("service::telemetry::{path}::exporter::otlp::endpoint"), message);
             }
         }
     }

@@ -157,17 +157,25 @@ pub(super) fn read_compression(
 /// Reads `headers`; no error shows a value.
 pub(super) fn read_headers(section: &mut Section<'_>, headers: &mut BTreeMap<String, Secret>) {
     let Some(inner) = section.section("headers") else { return };
-    for (name, field) in inner.all().filter(|(_, field)| !field.is_reported()) {
-        let header = field.text().map_err(|_| "write text".to_owned()).and_then(|value| header(name, value));
-        match header {
-            Ok((name, _)) if headers.contains_key(&name) => {
-                field.error(format!("`{name}` is given twice: case does not matter; write it once"));
-            }
-            Ok((name, value)) => {
-                headers.insert(name, value);
-            }
-            Err(message) => field.error(message),
+    for (name, field) in inner.all() {
+        read_header(name, &field, headers);
+    }
+}
+
+/// Reads the value of one header; no error shows it.
+pub(super) fn read_header(name: &str, field: &Field<'_>, headers: &mut BTreeMap<String, Secret>) {
+    if field.is_reported() {
+        return;
+    }
+    let header = field.text().map_err(|_| "write text".to_owned()).and_then(|value| header(name, value));
+    match header {
+        Ok((name, _)) if headers.contains_key(&name) => {
+            field.error(format!("`{name}` is given twice: case does not matter; write it once"));
         }
+        Ok((name, value)) => {
+            headers.insert(name, value);
+        }
+        Err(message) => field.error(message),
     }
 }
 

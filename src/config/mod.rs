@@ -13,6 +13,8 @@ mod environment;
 mod expand;
 mod exporter;
 mod loader;
+mod own_exporter;
+mod own_traces;
 mod print;
 mod processor;
 mod reading;
@@ -38,6 +40,8 @@ pub use delivery::{ClientKeepaliveConfig, RetryConfig};
 pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
+pub use own_exporter::{BatchConfig, OwnCompression, OwnOtlpConfig, OwnProtocol, PeriodicConfig, PushExporterConfig};
+pub use own_traces::{RatioConfig, ResourceConfig, SamplerConfig, TraceProcessorConfig, TracesTelemetryConfig};
 pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
 pub use reading::{MemoryConfig, ReadingConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
@@ -45,8 +49,8 @@ pub use secret::{REDACTED, Secret};
 pub use server_tls::{ServerTlsConfig, TlsVersion};
 pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
 pub use telemetry::{
-    LogEncoding, LogLevel, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig, MetricsTelemetryConfig,
-    PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,
+    LogEncoding, LogLevel, LogSamplingConfig, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig,
+    MetricsTelemetryConfig, PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,
 };
 
 /// Where environment variables are looked up: `None` where one is not set. Passed in, so that nothing below reads

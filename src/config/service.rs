@@ -93,7 +93,7 @@ impl Default for HealthCheckConfig {
 }
 
 /// `service`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServiceConfig {
     /// How long requests in flight may take to end when the service is told to; 30 s.
     #[serde(serialize_with = "super::duration::serialize")]

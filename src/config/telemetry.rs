@@ -1,18 +1,27 @@
 //! `service.telemetry`: what gramtrace says of itself, and how loudly.
 //! Knows keys and defaults; logs nothing and listens nowhere.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::address::ListenAddress;
+use super::duration;
+use super::own_exporter::PeriodicConfig;
+use super::own_traces::{self, ResourceConfig, TracesTelemetryConfig};
 use super::section::{Field, Section};
 
 /// `service.telemetry`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct TelemetryConfig {
     /// Own logs.
     pub logs: LogsTelemetryConfig,
     /// Own metrics.
     pub metrics: MetricsTelemetryConfig,
+    /// Own spans.
+    pub traces: TracesTelemetryConfig,
+    /// What own metrics and spans are said to come from, beside what they always are.
+    pub resource: ResourceConfig,
 }
 
 /// `service.telemetry.logs`.
@@ -22,6 +31,28 @@ pub struct LogsTelemetryConfig {
     pub level: LogLevel,
     /// How lines look; `console`.
     pub encoding: LogEncoding,
+    /// How a flood of the same line is cut.
+    pub sampling: LogSamplingConfig,
+}
+
+/// `sampling`: of each line, the first `initial` in each `tick` are written, then every `thereafter`th.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LogSamplingConfig {
+    /// Whether lines are left out at all; true.
+    pub enabled: bool,
+    /// 10 s, above 0.
+    #[serde(serialize_with = "super::duration::serialize")]
+    pub tick: Duration,
+    /// 10.
+    pub initial: u32,
+    /// 100; 0 leaves the rest out.
+    pub thereafter: u32,
+}
+
+impl Default for LogSamplingConfig {
+    fn default() -> Self {
+        Self { enabled: true, tick: Duration::from_secs(10), initial: 10, thereafter: 100 }
+    }
 }
 
 /// Severity of own logs.
@@ -55,7 +86,7 @@ pub enum LogEncoding {
 pub struct MetricsTelemetryConfig {
     /// `none` turns own metrics off; `normal`.
     pub level: MetricsLevel,
-    /// Where they can be read: none or one.
+    /// Where they can be read, one at most, and to whom they are sent.
     pub readers: Vec<MetricsReaderConfig>,
 }
 
@@ -66,15 +97,24 @@ impl MetricsTelemetryConfig {
         match self.level {
             MetricsLevel::None => None,
             MetricsLevel::Basic | MetricsLevel::Normal | MetricsLevel::Detailed => {
-                self.readers.first().map(|reader| reader.pull.exporter.prometheus.address())
+                let pull = self.readers.iter().find_map(|reader| reader.pull.as_ref());
+                pull.map(|pull| pull.exporter.prometheus.address())
             }
         }
+    }
+
+    /// To whom own metrics are sent, each with its place among the readers.
+    pub fn periodic(&self) -> impl Iterator<Item = (usize, &PeriodicConfig)> {
+        let on = self.level != MetricsLevel::None;
+        let readers = self.readers.iter().enumerate().filter(move |_| on);
+        readers.filter_map(|(index, reader)| Some((index, reader.periodic.as_ref()?)))
     }
 }
 
 impl Default for MetricsTelemetryConfig {
     fn default() -> Self {
-        Self { level: MetricsLevel::default(), readers: vec![MetricsReaderConfig::default()] }
+        let pull = MetricsReaderConfig { pull: Some(PullConfig::default()), periodic: None };
+        Self { level: MetricsLevel::default(), readers: vec![pull] }
     }
 }
 
@@ -93,11 +133,15 @@ pub enum MetricsLevel {
     Detailed,
 }
 
-/// One of `readers`: `{pull: {exporter: {prometheus: {host, port}}}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+/// One of `readers`: `{pull: {..}}` or `{periodic: {..}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MetricsReaderConfig {
-    /// The one kind of reader there is.
-    pub pull: PullConfig,
+    /// Somebody reads them here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull: Option<PullConfig>,
+    /// They are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub periodic: Option<PeriodicConfig>,
 }
 
 /// `pull`.
@@ -147,10 +191,13 @@ impl TelemetryConfig {
         if let Some(metrics) = section.section("metrics") {
             config.metrics = MetricsTelemetryConfig::read(metrics);
         }
-        section.finish(&[
-            ("traces", "own traces are not available in this version; remove it"),
-            ("resource", "the resource of own telemetry is fixed; remove it"),
-        ]);
+        if let Some(traces) = section.section("traces") {
+            config.traces = TracesTelemetryConfig::read(traces);
+        }
+        if let Some(resource) = section.section("resource") {
+            config.resource = own_traces::read_resource(&resource);
+        }
+        section.finish(&[]);
         config
     }
 }
@@ -174,13 +221,34 @@ impl LogsTelemetryConfig {
         section.read("encoding", &mut config.encoding, |field| {
             field.word(&[("console", LogEncoding::Console), ("json", LogEncoding::Json)])
         });
+        if let Some(sampling) = section.section("sampling") {
+            config.sampling = LogSamplingConfig::read(sampling);
+        }
         section.finish(&[
             ("output_paths", "logs go to standard error; remove it"),
             ("error_output_paths", "logs go to standard error; remove it"),
-            ("processors", "own logs are not exported; remove it"),
-            ("sampling", "no log line is left out; remove it"),
+            ("processors", "own logs go to standard error alone; remove it"),
             ("development", "there is no such mode; write `level: debug`"),
+            ("disable_caller", "lines do not show their caller; remove it"),
+            ("disable_stacktrace", "lines have no stack trace; remove it"),
+            ("disable_zap_resource", "lines do not show the resource; remove it"),
+            ("initial_fields", "lines have no fields of their own; remove it"),
         ]);
+        config
+    }
+}
+
+impl LogSamplingConfig {
+    fn read(mut section: Section<'_>) -> Self {
+        let mut config = Self::default();
+        section.read("enabled", &mut config.enabled, Field::flag);
+        section.read("tick", &mut config.tick, |field| match duration::parse(field.text()?)? {
+            Duration::ZERO => Err("no line falls into no time; write one such as `10s`".to_owned()),
+            tick => Ok(tick),
+        });
+        section.read("initial", &mut config.initial, |field| field.whole(0, u64::from(u32::MAX)));
+        section.read("thereafter", &mut config.thereafter, |field| field.whole(0, u64::from(u32::MAX)));
+        section.finish(&[]);
         config
     }
 }
@@ -198,8 +266,8 @@ impl MetricsTelemetryConfig {
         });
         if let Some(readers) = section.field("readers") {
             config.readers = readers.items().filter_map(|reader| MetricsReaderConfig::read(&reader)).collect();
-            if config.readers.len() > 1 {
-                readers.error("more than one reader; write one: any number of scrapers can read it");
+            if config.readers.iter().filter(|reader| reader.pull.is_some()).count() > 1 {
+                readers.error("more than one `pull`; write one: any number of scrapers can read it");
             }
         }
         section.finish(&[
@@ -212,27 +280,41 @@ impl MetricsTelemetryConfig {
 
 impl MetricsReaderConfig {
     fn read(field: &Field<'_>) -> Option<Self> {
-        const SHAPE: &str = "write `pull: {exporter: {prometheus: {host: localhost, port: 8888}}}`";
+        let mut section = field.section()?;
+        let (pull, periodic) = (section.present("pull"), section.present("periodic"));
+        let reader = match (&pull, &periodic) {
+            (Some(pull), None) => PullConfig::read(pull).map(|pull| Self { pull: Some(pull), periodic: None }),
+            (None, Some(periodic)) => {
+                PeriodicConfig::read(periodic).map(|periodic| Self { pull: None, periodic: Some(periodic) })
+            }
+            (None, None) => {
+                section.error(
+                    "no reader; write `pull: {exporter: {prometheus: {host: localhost, port: 8888}}}`, or `periodic: \
+                     {exporter: {otlp: {..}}}`",
+                );
+                None
+            }
+            (Some(_), Some(_)) => {
+                section.error("two readers in one; write each as an item of its own");
+                None
+            }
+        };
+        section.finish(&[]);
+        reader
+    }
+}
+
+impl PullConfig {
+    fn read(field: &Field<'_>) -> Option<Self> {
         let mut section = field.section()?;
         let mut config = Self::default();
-        let pulled = section.present("pull");
-        if pulled.is_none() && !section.has("periodic") {
-            section.error(format!("no reader; {SHAPE}"));
-        }
-        if let Some(mut pull) = pulled.and_then(|pull| pull.section()) {
-            if let Some(mut exporter) = pull.section("exporter") {
-                if let Some(prometheus) = exporter.section("prometheus") {
-                    config.pull.exporter.prometheus = PrometheusConfig::read(prometheus);
-                }
-                exporter.finish(&[]);
+        if let Some(mut exporter) = section.section("exporter") {
+            if let Some(prometheus) = exporter.section("prometheus") {
+                config.exporter.prometheus = PrometheusConfig::read(prometheus);
             }
-            pull.finish(&[]);
+            exporter.finish(&[("otlp", "is sent and not read; write `- periodic: {exporter: {otlp: {..}}}`")]);
         }
-        section.finish(&[(
-            "periodic",
-            "own metrics are not pushed in this version; write `pull: {exporter: {prometheus: {}}}`, and let a \
-             Collector scrape them",
-        )]);
+        section.finish(&[]);
         Some(config)
     }
 }

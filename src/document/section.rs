@@ -164,6 +164,16 @@ impl<'a> Field<'a> {
         })
     }
 
+    /// Whether there is a list.
+    pub(crate) const fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::Sequence(_))
+    }
+
+    /// Whether there is nothing.
+    pub(crate) fn is_null(&self) -> bool {
+        self.node.is_null()
+    }
+
     /// The value as text, as it is written: `NO` and `0123` stay what they are.
     pub(crate) fn text(&self) -> Result<&'a str, String> {
         match (&self.node.source, &self.node.value) {

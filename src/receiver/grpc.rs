@@ -56,7 +56,7 @@ impl GrpcService {
 
     async fn respond(self, request: Request<Incoming>) -> Response<GrpcBody> {
         let mut booking = self.intake.begin("grpc", request.extensions());
-        let result = self.take(request, &mut booking).await;
+        let result = booking.journal().over(self.take(request, &mut booking)).await;
         booking.settle(&result);
         match result {
             Ok(response) => delivered(response),

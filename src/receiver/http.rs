@@ -93,7 +93,7 @@ impl HttpService {
         let mut booking = self.intake.begin("http", request.extensions());
         let (head, body) = request.into_parts();
         let mut upload = Upload { body, begun: false };
-        let result = self.take(&head, &mut upload, &mut booking).await;
+        let result = booking.journal().over(self.take(&head, &mut upload, &mut booking)).await;
         booking.settle(&result);
         match result {
             Ok((format, response)) => with_body(format, response),

@@ -14,7 +14,7 @@ use super::socket::Peer;
 use crate::otlp::Signal;
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::rejection::Rejection;
-use crate::telemetry::{Metrics, ReceiverMetrics};
+use crate::telemetry::{Journal, Metrics, ReceiverMetrics, Tracing};
 
 /// The inside of one receiver, shared by its transports. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,19 +27,32 @@ struct Shared {
     open: AtomicUsize,
     admission: Admission,
     metrics: Metrics,
+    tracing: Tracing,
     log: RejectionLog,
 }
 
 impl Intake {
-    /// The receiver with the id `receiver` (`otlp`, `otlp/edge`), which feeds `pipelines`.
+    /// The receiver with the id `receiver` (`otlp`, `otlp/edge`), which feeds `pipelines` and leaves no spans.
     #[must_use]
     pub fn new(receiver: impl Into<String>, pipelines: Pipelines, admission: Admission, metrics: Metrics) -> Self {
+        Self::traced(receiver, pipelines, admission, (metrics, Tracing::default()))
+    }
+
+    /// The same, with spans where they are wanted.
+    #[must_use]
+    pub fn traced(
+        receiver: impl Into<String>,
+        pipelines: Pipelines,
+        admission: Admission,
+        (metrics, tracing): (Metrics, Tracing),
+    ) -> Self {
         Self(Arc::new(Shared {
             receiver: receiver.into(),
             pipelines: RwLock::new(pipelines),
             open: AtomicUsize::new(0),
             admission,
             metrics,
+            tracing,
             log: RejectionLog::default(),
         }))
     }
@@ -59,7 +72,8 @@ impl Intake {
     pub(super) fn begin(&self, transport: &'static str, extensions: &Extensions) -> Booking {
         let peer = extensions.get::<Peer>().map(|peer| peer.0);
         self.0.open.fetch_add(1, Ordering::Relaxed);
-        Booking { intake: self.clone(), transport, peer, signal: None, open: true }
+        let journal = self.0.tracing.begin(&self.0.receiver, transport);
+        Booking { intake: self.clone(), transport, peer, signal: None, journal, open: true }
     }
 
     /// Where requests of `signal` go.
@@ -88,6 +102,7 @@ pub(super) struct Booking {
     transport: &'static str,
     peer: Option<SocketAddr>,
     signal: Option<Signal>,
+    journal: Journal,
     open: bool,
 }
 
@@ -95,6 +110,11 @@ impl Booking {
     /// Says what the request carries, as soon as that is known.
     pub(super) fn carries(&mut self, signal: Signal) {
         self.signal = Some(signal);
+    }
+
+    /// What its spans will be made of.
+    pub(super) fn journal(&self) -> Journal {
+        self.journal.clone()
     }
 
     /// Closes the books on the request.
@@ -112,6 +132,7 @@ impl Booking {
         self.open = false;
         let Shared { receiver, metrics, .. } = &*self.intake.0;
         metrics.request(receiver, self.transport, self.signal, outcome);
+        self.journal.ends(self.signal, outcome);
     }
 
     fn log(&self, rejection: &Rejection) {

@@ -1,15 +1,18 @@
 //! The process's log: one event a line on standard error, for people or as JSON. Knows nothing of who writes
 //! what. Text that came from the network cannot break a line or reach the terminal as a control sequence.
 
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::io;
 
 use tracing::Dispatch;
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
+
+use super::sampling::{LogSampling, Sampler};
 
 /// The environment variable that overrides the level: directives as `RUST_LOG` takes them.
 pub const FILTER_VARIABLE: &str = "GRAMTRACE_LOG";
@@ -45,6 +48,29 @@ pub struct LogSettings {
     pub level: LogLevel,
     /// In which form.
     pub encoding: LogEncoding,
+    /// How much of a flood is written; `None` is all.
+    pub sampling: Option<LogSampling>,
+}
+
+/// Changes a log that is in use.
+#[derive(Debug, Clone)]
+pub struct LogControl {
+    /// `None` where the override decides.
+    filter: Option<reload::Handle<EnvFilter, Registry>>,
+    sampler: Sampler,
+    encoding: LogEncoding,
+}
+
+impl LogControl {
+    /// Goes over to other settings. `false` where something of it has to wait for the next start: the encoding.
+    pub fn change(&self, settings: LogSettings) -> bool {
+        self.sampler.change(settings.sampling);
+        if let (Some(handle), Ok(filter)) = (&self.filter, read_filter(settings.level, None)) {
+            // The log lives as long as the process.
+            let _ = handle.reload(filter);
+        }
+        settings.encoding == self.encoding
+    }
 }
 
 /// Why logging could not begin.
@@ -82,32 +108,42 @@ impl LogLevel {
 ///
 /// # Errors
 /// [`LogError::Filter`] for an override that cannot be read, [`LogError::Installed`] on the second call.
-pub fn install(settings: LogSettings, filter: Option<&str>) -> Result<(), LogError> {
-    let dispatch = dispatch(settings, filter, io::stderr)?;
-    tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::Installed)
+pub fn install(settings: LogSettings, filter: Option<&str>) -> Result<LogControl, LogError> {
+    let (dispatch, control) = dispatch(settings, filter, io::stderr)?;
+    tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::Installed)?;
+    Ok(control)
 }
 
 /// A log that goes to `writer`.
-fn dispatch<W>(settings: LogSettings, filter: Option<&str>, writer: W) -> Result<Dispatch, LogError>
+fn dispatch<W>(settings: LogSettings, filter: Option<&str>, writer: W) -> Result<(Dispatch, LogControl), LogError>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter = read_filter(settings.level, filter)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
-    Ok(match settings.encoding {
-        LogEncoding::Json => lines.json().flatten_event(true).finish().into(),
-        LogEncoding::Console => lines.fmt_fields(debug_fn(write_field).delimited(" ")).finish().into(),
-    })
+    let filter = filter.filter(|filter| !filter.trim().is_empty());
+    let (layer, handle) = reload::Layer::new(read_filter(settings.level, filter)?);
+    let sampler = Sampler::new(settings.sampling);
+    let control = LogControl {
+        filter: filter.is_none().then_some(handle),
+        sampler: sampler.clone(),
+        encoding: settings.encoding,
+    };
+    let registry = tracing_subscriber::registry().with(layer).with(sampler);
+    let lines = fmt::layer().with_writer(writer).with_ansi(false);
+    let dispatch = match settings.encoding {
+        LogEncoding::Json => registry.with(lines.json().flatten_event(true)).into(),
+        LogEncoding::Console => registry.with(lines.fmt_fields(debug_fn(write_field).delimited(" "))).into(),
+    };
+    Ok((dispatch, control))
 }
 
 fn read_filter(level: LogLevel, filter: Option<&str>) -> Result<EnvFilter, LogError> {
-    let directives = filter.filter(|filter| !filter.trim().is_empty()).unwrap_or(level.directives());
+    let directives = filter.unwrap_or(level.directives());
     EnvFilter::try_new(directives)
         .map_err(|error| LogError::Filter { filter: directives.to_owned(), reason: error.to_string() })
 }
 
 /// Writes `key=value`, the message without its key; a control character as its escape, so that one event is one line.
-fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     if field.name() != "message" {
         write!(writer, "{}=", field.name())?;
     }
@@ -132,7 +168,7 @@ mod tests {
 
     fn lines(settings: LogSettings, filter: Option<&str>, write: impl FnOnce()) -> Vec<String> {
         let file = Arc::new(tempfile::tempfile().unwrap());
-        with_default(&dispatch(settings, filter, Arc::clone(&file)).unwrap(), write);
+        with_default(&dispatch(settings, filter, Arc::clone(&file)).unwrap().0, write);
         let mut text = String::new();
         (&*file).rewind().unwrap();
         (&*file).read_to_string(&mut text).unwrap();
@@ -163,6 +199,35 @@ mod tests {
         assert_eq!(lines(settings, Some("gramtrace=debug"), every_level).len(), 4);
         assert_eq!(lines(settings, Some("h2=info"), every_level).len(), 2);
         assert_eq!(lines(settings, Some(" "), every_level).len(), 1);
+    }
+
+    #[test]
+    fn a_log_in_use_takes_another_level_unless_the_override_decides() {
+        for (filter, expected) in [(None, 3), (Some("gramtrace=error"), 1)] {
+            let file = Arc::new(tempfile::tempfile().unwrap());
+            let settings = LogSettings { level: LogLevel::Error, ..LogSettings::default() };
+            let (dispatch, control) = dispatch(settings, filter, Arc::clone(&file)).unwrap();
+            assert!(control.change(LogSettings { level: LogLevel::Warn, ..settings }));
+            with_default(&dispatch, every_level);
+            assert!(!control.change(LogSettings { encoding: LogEncoding::Json, ..settings }));
+            let mut text = String::new();
+            (&*file).rewind().unwrap();
+            (&*file).read_to_string(&mut text).unwrap();
+            assert_eq!(text.lines().count(), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_one_line_is_cut_and_another_is_written() {
+        let sampling = Some(LogSampling { initial: 2, thereafter: 100, ..LogSampling::default() });
+        let written = lines(LogSettings { sampling, ..LogSettings::default() }, None, || {
+            for number in 0..150 {
+                warn!(target: "gramtrace::receiver", number, "flood");
+            }
+            warn!(target: "gramtrace::receiver", "other");
+        });
+        let said: Vec<_> = written.iter().map(|line| line.rsplit(": ").next().unwrap()).collect();
+        assert_eq!(said, ["flood number=0", "flood number=1", "flood number=101", "other"]);
     }
 
     #[test]

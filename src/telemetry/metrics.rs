@@ -15,7 +15,7 @@ use super::flow::{Flows, InFlight, Level, Loss, place};
 use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
-use super::text::Exposition;
+use super::text::{Exposition, Reading};
 use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
 
@@ -172,7 +172,12 @@ impl Metrics {
     /// Everything in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn encode(&self) -> String {
-        self.encode_with(self.0.started.elapsed(), resident_bytes())
+        self.exposition(self.0.started.elapsed(), resident_bytes()).finish()
+    }
+
+    /// The same for other formats.
+    pub(super) fn readings(&self) -> Vec<Reading> {
+        self.exposition(self.0.started.elapsed(), resident_bytes()).into_readings()
     }
 
     fn find_receiver(&self, receiver: &str, transport: &'static str) -> &ReceiverMetrics {
@@ -191,7 +196,7 @@ impl Metrics {
         })
     }
 
-    fn encode_with(&self, uptime: Duration, resident_bytes: Option<u64>) -> String {
+    fn exposition(&self, uptime: Duration, resident_bytes: Option<u64>) -> Exposition {
         let mut text = Exposition::default();
         text.family(name::BUILD_INFO, [(vec![("version", env!("CARGO_PKG_VERSION"))], 1)]);
         text.family(name::UPTIME, [(vec![], format!("{:.3}", uptime.as_secs_f64()))]);
@@ -201,7 +206,7 @@ impl Metrics {
         self.0.counting.encode(&mut text);
         self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
-        text.finish()
+        text
     }
 
     fn encode_receivers(&self, text: &mut Exposition) {
@@ -455,7 +460,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.clone().spans("ok", 2);
         metrics.spans("ok", 3);
-        let (samples, _) = parse(&metrics.encode_with(Duration::from_millis(61_250), Some(4096)));
+        let (samples, _) = parse(&metrics.exposition(Duration::from_millis(61_250), Some(4096)).finish());
         assert_eq!(samples["gramtrace_spans_total{status=\"ok\"}"], 5.0);
         assert_eq!(samples["otelcol_process_uptime"], 61.25);
         assert_eq!(samples["otelcol_process_memory_rss"], 4096.0);

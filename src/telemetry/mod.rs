@@ -5,10 +5,14 @@ mod counting;
 mod exporter;
 mod families;
 mod flow;
+mod instruments;
 pub mod logs;
 mod metrics;
+mod own;
 mod reloads;
 mod roll;
+mod sampling;
+mod spans;
 mod tally;
 mod text;
 mod throttle;
@@ -16,7 +20,12 @@ mod unknown_models;
 
 pub use exporter::{Attempt, ExporterMetrics};
 pub use flow::{InFlight, Loss};
-pub use logs::{LogEncoding, LogError, LogLevel, LogSettings};
+pub use logs::{LogControl, LogEncoding, LogError, LogLevel, LogSettings};
 pub use metrics::{Metrics, ReceiverMetrics};
+pub use own::{
+    BatchSettings, INSTANCE_ID, OwnSettings, OwnTelemetry, OwnTelemetryError, PeriodicSettings, instance_id,
+};
+pub use sampling::LogSampling;
+pub use spans::{Journal, Sending, Tracing};
 pub use throttle::{Suppressed, Throttle};
 pub use unknown_models::{UnknownModel, UnknownModelList};

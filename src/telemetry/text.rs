@@ -34,60 +34,85 @@ pub(super) struct Family {
     pub(super) help: &'static str,
 }
 
-/// Collects families into one text.
+/// One family with its samples in the order of their labels.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) family: Family,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// One sample: labels, and the value as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) labels: Vec<(&'static str, String)>,
+    pub(super) value: String,
+}
+
+/// Collects families.
 #[derive(Debug, Default)]
 pub(super) struct Exposition {
-    text: String,
+    readings: Vec<Reading>,
 }
 
 impl Exposition {
-    /// Writes a family and its samples in the order of their labels; a family without samples is left out.
+    /// Takes a family and its samples; a family without samples is left out.
     pub(super) fn family<'a, V: Display>(
         &mut self,
         family: Family,
         samples: impl IntoIterator<Item = (Vec<(&'static str, &'a str)>, V)>,
     ) {
-        let mut samples: Vec<_> = samples.into_iter().collect();
-        if samples.is_empty() {
-            return;
-        }
-        samples.sort_by(|a, b| a.0.cmp(&b.0));
-        let Family { name, kind, help } = family;
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {}", kind.name());
-        for (labels, value) in samples {
-            self.sample(name, &labels, &value);
+        let sample = |(labels, value): (Vec<(&'static str, &str)>, V)| Sample {
+            labels: labels.into_iter().map(|(label, text)| (label, text.to_owned())).collect(),
+            value: value.to_string(),
+        };
+        let mut samples: Vec<_> = samples.into_iter().map(sample).collect();
+        if !samples.is_empty() {
+            samples.sort_by(|a, b| a.labels.cmp(&b.labels));
+            self.readings.push(Reading { family, samples });
         }
     }
 
-    /// The whole text: every line ends with a line feed.
+    /// What was collected, for other formats.
+    pub(super) fn into_readings(self) -> Vec<Reading> {
+        self.readings
+    }
+
+    /// The whole as text: every line ends with a line feed.
     pub(super) fn finish(self) -> String {
-        self.text
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&'static str, &str)], value: &impl Display) {
-        self.text.push_str(name);
-        for (at, (label, text)) in labels.iter().enumerate() {
-            self.text.push(if at == 0 { '{' } else { ',' });
-            self.text.push_str(label);
-            self.text.push_str("=\"");
-            self.escaped(text);
-            self.text.push('"');
+        let mut text = String::new();
+        for Reading { family: Family { name, kind, help }, samples } in &self.readings {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.name());
+            samples.iter().for_each(|sample| sample.write(name, &mut text));
         }
-        if !labels.is_empty() {
-            self.text.push('}');
-        }
-        let _ = writeln!(self.text, " {value}");
+        text
     }
+}
 
-    fn escaped(&mut self, text: &str) {
-        for character in text.chars() {
-            match character {
-                '\\' => self.text.push_str("\\\\"),
-                '"' => self.text.push_str("\\\""),
-                '\n' => self.text.push_str("\\n"),
-                other => self.text.push(other),
-            }
+impl Sample {
+    fn write(&self, name: &str, text: &mut String) {
+        text.push_str(name);
+        for (at, (label, value)) in self.labels.iter().enumerate() {
+            text.push(if at == 0 { '{' } else { ',' });
+            text.push_str(label);
+            text.push_str("=\"");
+            escape(value, text);
+            text.push('"');
+        }
+        if !self.labels.is_empty() {
+            text.push('}');
+        }
+        let _ = writeln!(text, " {}", self.value);
+    }
+}
+
+fn escape(value: &str, text: &mut String) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
         }
     }
 }

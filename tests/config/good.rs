@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gramtrace::config::{
     BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, ExtensionConfig,
-    GramtraceConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PipelineId, RetryConfig,
-    Secret, TlsVersion,
+    GramtraceConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PeriodicConfig, PipelineId,
+    RetryConfig, Secret, TlsVersion,
 };
 use gramtrace::otlp::Signal;
 
@@ -242,4 +242,30 @@ fn what_nothing_uses_is_a_warning_and_does_not_listen() {
     ];
     assert_eq!(warnings, expected);
     assert_eq!(config.listeners().len(), 2, "gRPC and own metrics");
+}
+
+#[test]
+fn own_telemetry_goes_where_it_is_told_to_at_the_usual_paths() {
+    let telemetry = good("own-telemetry").service.telemetry;
+    let readers: Vec<_> = telemetry.metrics.periodic().collect();
+    let read = |(index, periodic): &(usize, &PeriodicConfig)| {
+        (*index, periodic.interval.as_millis(), periodic.exporter.otlp.url(Signal::Metrics))
+    };
+    let expected = [
+        (0, 10_000, "https://collector:4317".to_owned()),
+        (2, 60_000, "http://collector:4318/otel/metrics".to_owned()),
+    ];
+    assert_eq!(readers.iter().map(read).collect::<Vec<_>>(), expected);
+    let headers = &readers[0].1.exporter.otlp.headers;
+    assert_eq!(headers["authorization"].expose(), "Bearer t0k3n");
+    assert_eq!(telemetry.metrics.listener().unwrap().to_string(), "localhost:0");
+
+    let batch = &telemetry.traces.processors[0].batch;
+    assert_eq!(batch.exporter.otlp.url(Signal::Traces), "http://collector:4318/v1/traces");
+    assert_eq!((batch.exporter.otlp.timeout.as_secs(), batch.schedule_delay.as_secs()), (2, 5));
+    assert_eq!(telemetry.traces.sampler.trace_id_ratio_based.ratio, 0.25);
+    let resource: Vec<_> = telemetry.resource.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+    let expected = [("deployment.environment", Some("test")), ("service.version", None), ("team", Some("search"))];
+    assert_eq!(resource, expected);
+    assert!(!telemetry.logs.sampling.enabled);
 }

@@ -12,6 +12,7 @@ mod drain;
 mod gate;
 mod health;
 mod hop;
+mod own_telemetry;
 mod page;
 mod process;
 mod reload;
