@@ -6,6 +6,7 @@ mod drain;
 mod listening;
 mod own;
 mod pipelines;
+mod registries;
 mod senders;
 mod settings;
 
@@ -17,8 +18,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::admin::Readiness;
 use crate::config::{ComponentId, Config};
+use crate::document::DocumentErrors;
 use crate::exporter::ExporterBuildError;
-use crate::factors::RegistryError;
 use crate::pipeline::Pipelines;
 use crate::receiver::{Admission, AuthError, BindError, Intake, ServerTlsError};
 use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id};
@@ -26,6 +27,7 @@ pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use own::{NextOwn, Own};
 use pipelines::Memories;
+pub use registries::check;
 use senders::Senders;
 
 /// Requests of one receiver that may be under way at once; beyond it the answer is "retry after".
@@ -37,8 +39,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum BuildError {
     /// The factors that are compiled in, or laid over them, do not load.
-    #[error("registry: {0}")]
-    Registry(#[from] RegistryError),
+    #[error("{0}")]
+    Registry(#[from] DocumentErrors),
     /// An exporter's settings cannot be used.
     #[error("{0}")]
     Exporter(#[from] ExporterBuildError),

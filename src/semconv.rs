@@ -204,6 +204,8 @@ pub mod out {
     pub const GRID_G_PER_KWH: &str = "grid.g_per_kwh";
     /// How the zone was decided (string).
     pub const GRID_BASIS: &str = "grid.basis";
+    /// Where hourly intensities are loaded: `hour`, or `year` where the hour was missing (string).
+    pub const GRID_PERIOD: &str = "grid.period";
     /// Power usage effectiveness that was used (double).
     pub const PUE: &str = "pue";
     /// Input tokens, cached ones included (int).

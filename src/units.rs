@@ -60,6 +60,13 @@ impl Tokens {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// The whole number next to a count that was computed; what is below 0 or no number is 0.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
+    pub const fn rounded(count: f64) -> Self {
+        Self(count.round() as u64)
+    }
+
     /// The count for arithmetic; above 2^53 the nearest double.
     #[must_use]
     pub const fn as_f64(self) -> f64 {
@@ -86,6 +93,12 @@ pub struct TokenUsage {
 pub trait Quantity: Copy + PartialOrd {
     /// The number, in the unit that the type's name says.
     fn get(self) -> f64;
+
+    /// Takes a number from outside.
+    ///
+    /// # Errors
+    /// [`QuantityError`] where it is not finite or below the least value.
+    fn checked(number: f64) -> Result<Self, QuantityError>;
 
     /// The result of arithmetic on valid quantities: what overflowed is the largest double, what fell short the least
     /// valid value. Not for numbers that come from outside.
@@ -128,6 +141,10 @@ macro_rules! quantities {
                 self.0
             }
 
+            fn checked(number: f64) -> Result<Self, QuantityError> {
+                Self::new(number)
+            }
+
             fn saturating(number: f64) -> Self {
                 // `max` first: of NaN and a number it gives the number.
                 Self(number.max($least).min(f64::MAX))
@@ -165,6 +182,8 @@ quantities! {
     LitresPerKwh >= 0.0;
     /// Power usage effectiveness of a data centre: all energy over that of its IT equipment.
     Pue >= 1.0;
+    /// A plain factor or weight, without a unit.
+    Ratio >= 0.0;
     /// Parameters of a model in billions.
     BillionParameters >= 0.0;
 }
@@ -213,6 +232,18 @@ impl<T: Quantity> Range<T> {
         Self { low, value: T::saturating(mean.clamp(low.get(), high.get())), high }
     }
 
+    /// What is known of a quantity between two ends only: its value is their geometric mean, since uncertain factors
+    /// multiply; the arithmetic one where the low end is 0.
+    #[must_use]
+    pub fn geometric(one: T, other: T) -> Self {
+        let plain = Self::between(one, other);
+        if plain.low.get() > 0.0 {
+            let mean = (plain.low.get().ln().midpoint(plain.high.get().ln())).exp();
+            return Self { value: T::saturating(mean.clamp(plain.low.get(), plain.high.get())), ..plain };
+        }
+        plain
+    }
+
     /// The low end.
     #[must_use]
     pub const fn low(&self) -> T {
@@ -254,6 +285,14 @@ mod tests {
         assert_eq!(WattHours::saturating(f64::INFINITY).get(), f64::MAX);
         assert_eq!(WattHours::saturating(f64::NEG_INFINITY), WattHours::LEAST);
         assert_eq!(Pue::saturating(0.5), Pue::LEAST);
+    }
+
+    #[test]
+    fn the_middle_of_two_ends_is_their_geometric_mean() {
+        let ratio = |number| Ratio::new(number).unwrap();
+        assert!((Range::geometric(ratio(2.0), ratio(8.0)).value().get() - 4.0).abs() < 1e-15);
+        assert_eq!(Range::geometric(ratio(3.0), ratio(0.0)).value(), ratio(1.5));
+        assert_eq!(Range::geometric(ratio(5.0), ratio(5.0)), Range::exact(ratio(5.0)));
     }
 
     #[test]

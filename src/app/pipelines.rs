@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::{BuildError, Surroundings, delivery, settings};
+use super::{BuildError, Surroundings, delivery, registries, settings};
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
 use crate::enrich::{Enricher, SharedMemory};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
-use crate::factors::Registry;
 use crate::genai::{Memory, MemorySettings, Status};
 use crate::pipeline::{Pipeline, Pipelines};
 
@@ -51,7 +50,7 @@ fn build<'a>(
     memories: &Memories,
     surroundings: &Surroundings,
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
-    let registry = Arc::new(Registry::builtin()?);
+    let registries = registries::load(config)?;
     let exporters = build_exporters(config, surroundings)?;
     for status in Status::ALL {
         surroundings.metrics.spans(status.name(), 0);
@@ -59,7 +58,8 @@ fn build<'a>(
     // Pipelines that name the same processor share it, and so count a call once between them.
     let enricher = |id, (_, memory): &(MemorySettings, SharedMemory)| {
         let settings = settings::enrich(id, config.processors.get(id)?);
-        Some(Arc::new(Enricher::with_memory(Arc::clone(&registry), &settings, Arc::clone(memory))))
+        let registry = Arc::clone(registries.get(id)?);
+        Some(Arc::new(Enricher::with_memory(registry, &settings, Arc::clone(memory))))
     };
     let enrichers: BTreeMap<_, _> =
         memories.iter().filter_map(|(id, memory)| Some((id, enricher(id, memory)?))).collect();

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::delivery;
 use super::listening::{Plan, Role, Serves};
 use super::senders::Senders;
+use super::{delivery, registries};
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
     GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, Secret,
     ServerTlsConfig,
 };
-use crate::enrich::{Detail, EnrichSettings};
+use crate::enrich::{Detail, EnrichSettings, UnknownModels};
 use crate::estimate::Method;
 use crate::exporter::{
     DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Problem, TlsSettings,
@@ -154,8 +154,15 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
             config::Detail::Full => Detail::Full,
         },
         method: match config.method {
+            config::Method::GramtraceV2026_1 => Method::PhaseAware,
             config::Method::EcologitsV0_11_3 => Method::EcoLogits,
+            config::Method::TrackerV0_0_7 => Method::Tracker,
         },
+        unknown_models: match config.unknown_models {
+            config::UnknownModels::Skip => UnknownModels::Skip,
+            config::UnknownModels::Fallback => UnknownModels::Fallback,
+        },
+        energy: registries::energy_reading(&config.reading.energy),
         gen_ai_alias: config.gen_ai_alias,
         significant_digits: config.significant_digits,
         band_bounds_g: [config.band.very_low_g, config.band.low_g, config.band.medium_g, config.band.high_g],

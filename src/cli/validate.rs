@@ -1,7 +1,8 @@
 //! `gramtrace validate`: whether a configuration can be run. Says nothing where it can.
-//! Reads the file and the environment that it is given; starts nothing.
+//! Reads the file, those that it names, and the environment that it is given; starts nothing.
 
 use super::ValidateArgs;
+use crate::app;
 use crate::config::{Config, ConfigErrors, Environment};
 
 /// Reads the configuration as `run` would.
@@ -9,5 +10,6 @@ use crate::config::{Config, ConfigErrors, Environment};
 /// # Errors
 /// Everything that is wrong with it, a line for each.
 pub fn validate(args: &ValidateArgs, environment: Environment<'_>) -> Result<(), ConfigErrors> {
-    Config::load(&args.config, environment).map(drop)
+    let config = Config::load(&args.config, environment)?;
+    app::check(&config)
 }

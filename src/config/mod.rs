@@ -15,6 +15,7 @@ mod exporter;
 mod loader;
 mod own_exporter;
 mod own_traces;
+mod premises;
 mod print;
 mod processor;
 mod reading;
@@ -42,7 +43,10 @@ pub use exporter::{
 };
 pub use own_exporter::{BatchConfig, OwnCompression, OwnOtlpConfig, OwnProtocol, PeriodicConfig, PushExporterConfig};
 pub use own_traces::{RatioConfig, ResourceConfig, SamplerConfig, TraceProcessorConfig, TracesTelemetryConfig};
-pub use processor::{BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
+pub use premises::{
+    BoundaryConfig, DeploymentConfig, EnergyReadingConfig, EnergyUnit, MeteredConfig, NumberConfig, SiteConfig,
+};
+pub use processor::{BUILTIN, BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
 pub use reading::{MemoryConfig, ReadingConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};

@@ -1,8 +1,11 @@
 //! `processors`: what is written on spans, under which names and how precisely.
 //! Knows keys, bounds and advice; nothing of spans.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::premises::{self, DeploymentConfig, SiteConfig};
 use super::reading::{MemoryConfig, ReadingConfig};
 use super::section::{Advice, Field, Section, shortened};
 
@@ -13,8 +16,10 @@ pub struct GramtraceConfig {
     pub prefix: String,
     /// How much is written; `standard`.
     pub detail: Detail,
-    /// How tokens become energy and CO2e; `ecologits/0.11.3`.
+    /// How tokens become energy and CO2e; `gramtrace/2026.1`.
     pub method: Method,
+    /// Where factors come from: `builtin`, and files that are laid over it; `[builtin]`.
+    pub registry: Vec<String>,
     /// What becomes of a model without a factor; `skip`.
     pub unknown_models: UnknownModels,
     /// Whether the headline pair stands under `gen_ai.footprint.` too, on spans that have `gen_ai.` keys; true.
@@ -23,6 +28,10 @@ pub struct GramtraceConfig {
     pub significant_digits: u8,
     /// The bounds of `band`.
     pub band: BandConfig,
+    /// Sites by name; none.
+    pub sites: BTreeMap<String, SiteConfig>,
+    /// Deployments by the names that spans have for their models; none.
+    pub deployments: BTreeMap<String, DeploymentConfig>,
     /// Names that are read beside the built-in ones.
     pub reading: ReadingConfig,
     /// How long calls are remembered, so that each counts once.
@@ -35,10 +44,13 @@ impl Default for GramtraceConfig {
             prefix: "gramtrace.".to_owned(),
             detail: Detail::default(),
             method: Method::default(),
+            registry: vec![BUILTIN.to_owned()],
             unknown_models: UnknownModels::default(),
             gen_ai_alias: true,
             significant_digits: 6,
             band: BandConfig::default(),
+            sites: BTreeMap::new(),
+            deployments: BTreeMap::new(),
             reading: ReadingConfig::default(),
             memory: MemoryConfig::default(),
         }
@@ -61,21 +73,32 @@ pub enum Detail {
 /// A way from tokens to energy and CO2e, with its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum Method {
-    /// EcoLogits 0.11.3.
+    /// Every class of tokens by its weight, measured energy where there is some.
     #[default]
+    #[serde(rename = "gramtrace/2026.1")]
+    GramtraceV2026_1,
+    /// EcoLogits 0.11.3.
     #[serde(rename = "ecologits/0.11.3")]
     EcologitsV0_11_3,
+    /// The direct factors of api_emissions_tracker 0.0.7.
+    #[serde(rename = "tracker/0.0.7")]
+    TrackerV0_0_7,
 }
+
+/// The name of the registry that is compiled in.
+pub const BUILTIN: &str = "builtin";
 
 impl Method {
     /// Every method there is.
-    pub const ALL: [Self; 1] = [Self::EcologitsV0_11_3];
+    pub const ALL: [Self; 3] = [Self::GramtraceV2026_1, Self::EcologitsV0_11_3, Self::TrackerV0_0_7];
 
-    /// Its id: `ecologits/0.11.3`.
+    /// Its id: `gramtrace/2026.1`.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
+            Self::GramtraceV2026_1 => "gramtrace/2026.1",
             Self::EcologitsV0_11_3 => "ecologits/0.11.3",
+            Self::TrackerV0_0_7 => "tracker/0.0.7",
         }
     }
 }
@@ -87,6 +110,8 @@ pub enum UnknownModels {
     /// Its tokens count and it gets no value.
     #[default]
     Skip,
+    /// It gets the value of a class of models, tier E.
+    Fallback,
 }
 
 /// Upper bounds of the bands in g of CO2e, each excluded; strictly ascending and above 0. `very_high` is the rest.
@@ -114,9 +139,6 @@ impl Default for BandConfig {
 
 /// Keys that belong to later versions.
 const LATER: Advice = &[
-    ("registry", "files of factors are not available in this version; remove it: the built-in ones are used"),
-    ("sites", "sites are not available in this version; remove it"),
-    ("deployments", "deployments are not available in this version; remove it"),
     ("trace", "totals of traces are not available in this version; remove it"),
     ("labels", "labels are not configurable in this version; remove it"),
     ("budgets", "budgets are not available in this version; remove it"),
@@ -133,14 +155,29 @@ impl GramtraceConfig {
         });
         section
             .read("method", &mut config.method, |field| field.word(&Method::ALL.map(|method| (method.id(), method))));
-        section.read("unknown_models", &mut config.unknown_models, |field| match field.text()? {
-            "fallback" => Err("`fallback` is not available in this version; write `skip`".to_owned()),
-            _ => field.word(&[("skip", UnknownModels::Skip)]),
+        if let Some(field) = section.field("registry") {
+            config.registry = registry(&field);
+        }
+        section.read("unknown_models", &mut config.unknown_models, |field| {
+            field.word(&[("skip", UnknownModels::Skip), ("fallback", UnknownModels::Fallback)])
         });
+        if config.unknown_models == UnknownModels::Fallback && config.method != Method::default() {
+            let method = Method::default().id();
+            section.error_in(
+                "unknown_models",
+                format!("`fallback` has values under one method; write `method: {method}`, or `skip`"),
+            );
+        }
         section.read("gen_ai_alias", &mut config.gen_ai_alias, Field::flag);
         section.read("significant_digits", &mut config.significant_digits, |field| field.whole(1, 17));
         if let Some(band) = section.section("band") {
             config.band = BandConfig::read(band);
+        }
+        if let Some(sites) = section.section("sites") {
+            config.sites = premises::sites(&sites);
+        }
+        if let Some(deployments) = section.section("deployments") {
+            config.deployments = premises::deployments(&deployments);
         }
         if let Some(reading) = section.section("reading") {
             config.reading = ReadingConfig::read(reading);
@@ -178,6 +215,25 @@ impl BandConfig {
         section.finish(&[("very_high", "has no upper bound: it is what is not below `high`; remove it")]);
         band
     }
+}
+
+/// `builtin` and files, in the order in which they are laid over each other.
+fn registry(list: &Field<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for item in list.items() {
+        match item.text() {
+            Ok("") => item.error("an empty name is no file; write `builtin` or a file"),
+            Ok(name) if names.iter().any(|known| known == name) => {
+                item.error(format!("`{}` is there already; write it once", shortened(name)));
+            }
+            Ok(name) => names.push(name.to_owned()),
+            Err(message) => item.error(message),
+        }
+    }
+    if names.is_empty() && !list.is_reported() {
+        list.error("no factors at all; write `[builtin]`, with files of your own behind");
+    }
+    names
 }
 
 /// A prefix is parts of lower-case letters, digits and `_`, each with a dot behind it.

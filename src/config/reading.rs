@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::premises::EnergyReadingConfig;
 use super::section::{Field, Section};
 
 /// `reading`: names that are tried behind the built-in ones, in their order, so that a new dialect needs no new version.
@@ -35,6 +36,8 @@ pub struct ReadingConfig {
     pub aggregate_operations: Vec<String>,
     /// Instrumentation scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
     pub input_excludes_cache_scopes: Vec<String>,
+    /// Where spans carry metered energy.
+    pub energy: EnergyReadingConfig,
 }
 
 /// `memory`: what is remembered of calls, so that one that several requests report counts once.
@@ -76,6 +79,9 @@ impl ReadingConfig {
             if let Some(field) = section.field(name) {
                 *list = names(&field, &mut seen);
             }
+        }
+        if let Some(energy) = section.section("energy") {
+            config.energy = EnergyReadingConfig::read(energy);
         }
         section.finish(&[]);
         config

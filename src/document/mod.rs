@@ -2,6 +2,7 @@
 //! that is wrong at once with line, path and cure. Knows how values are written; nothing of what any key means.
 
 mod error;
+pub(crate) mod json;
 pub(crate) mod problems;
 pub(crate) mod section;
 pub(crate) mod tree;

@@ -90,7 +90,8 @@ impl<'a> Section<'a> {
     /// Every entry, for mappings whose keys are the user's.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> + use<'a, '_> {
         self.entries.iter().map(|entry| {
-            let path = format!("{}::{}", self.path, entry.key);
+            let separator = if self.path.is_empty() { "" } else { "::" };
+            let path = format!("{}{separator}{}", self.path, entry.key);
             (entry.key.as_str(), Field { path, problems: self.problems, node: &entry.value })
         })
     }
@@ -124,6 +125,26 @@ impl<'a> Field<'a> {
     /// Reports what is wrong with the value.
     pub(crate) fn error(&self, message: impl Into<String>) {
         self.problems.error(&self.path, message);
+    }
+
+    /// The line on which it stands.
+    pub(crate) fn line(&self) -> usize {
+        self.node.line
+    }
+
+    /// Whether the value is a mapping with this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.node.get(key).is_some()
+    }
+
+    /// Whether the value is a mapping.
+    pub(crate) fn is_mapping(&self) -> bool {
+        matches!(self.node.value, Value::Mapping(_))
+    }
+
+    /// Whether the value is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::Sequence(_))
     }
 
     /// Whether the value is known to be wrong, such as by a reference in it that leads nowhere.
@@ -162,11 +183,6 @@ impl<'a> Field<'a> {
             problems: self.problems,
             node,
         })
-    }
-
-    /// Whether there is a list.
-    pub(crate) const fn is_list(&self) -> bool {
-        matches!(self.node.value, Value::Sequence(_))
     }
 
     /// Whether there is nothing.

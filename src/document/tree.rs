@@ -8,9 +8,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::problems::Problems;
 
 /// Deeper than any configuration, and shallow enough for recursion.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// Longer than any key, and short enough to stand in an error.
-const MAX_KEY_LEN: usize = 256;
+pub(crate) const MAX_KEY_LEN: usize = 256;
 /// What nodes and their texts may cost together, aliases expanded and variables inserted.
 const MAX_COST: usize = 16 << 20;
 /// What one node costs besides its text.

@@ -4,6 +4,7 @@
 
 mod claim;
 mod plan;
+mod price;
 mod receipt;
 mod rounding;
 mod settle;
@@ -16,13 +17,14 @@ use bytes::Bytes;
 
 pub use claim::{Books, Claim, SharedMemory};
 pub use plan::Plan;
+pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
 pub use settle::Reports;
 pub use tally::{Tally, TokenClass};
 
 use crate::estimate::Method;
 use crate::factors::Registry;
-use crate::genai::{Extensions, Fingerprints, KeyTable, Memory, MemorySettings};
+use crate::genai::{Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
 use claim::lock;
@@ -39,6 +41,10 @@ pub struct EnrichSettings {
     pub detail: Detail,
     /// The method of estimation.
     pub method: Method,
+    /// What becomes of models that the registry does not know.
+    pub unknown_models: UnknownModels,
+    /// Where spans carry metered energy.
+    pub energy: Option<EnergyReading>,
     /// Whether spans with `gen_ai.*` keys get the headline pair under `gen_ai.footprint.*` too.
     pub gen_ai_alias: bool,
     /// Significant decimal digits of values, 1 to 17; 17 is exact.
@@ -57,7 +63,9 @@ impl Default for EnrichSettings {
             name: "gramtrace".to_owned(),
             prefix: "gramtrace.".to_owned(),
             detail: Detail::Standard,
-            method: Method::EcoLogits,
+            method: Method::PhaseAware,
+            unknown_models: UnknownModels::default(),
+            energy: None,
             gen_ai_alias: true,
             significant_digits: 6,
             band_bounds_g: [0.01, 0.1, 1.0, 10.0],
@@ -73,6 +81,8 @@ pub struct Enricher {
     name: String,
     registry: Arc<Registry>,
     method: Method,
+    unknown_models: UnknownModels,
+    energy: Option<EnergyReading>,
     keys: KeyTable,
     extensions: Extensions,
     receipts: ReceiptWriter,
@@ -106,7 +116,9 @@ impl Enricher {
             name: settings.name.clone(),
             registry,
             method: settings.method,
-            keys: KeyTable::new(&format!("{}{}", settings.prefix, out::STATUS)).extended(&settings.extensions.keys),
+            unknown_models: settings.unknown_models,
+            energy: settings.energy.clone(),
+            keys: keys(settings),
             extensions: settings.extensions.clone(),
             receipts: ReceiptWriter::new(settings),
             names,
@@ -163,5 +175,13 @@ impl Enricher {
             });
         }
         splice.apply(request)
+    }
+}
+
+fn keys(settings: &EnrichSettings) -> KeyTable {
+    let table = KeyTable::new(&format!("{}{}", settings.prefix, out::STATUS)).extended(&settings.extensions.keys);
+    match &settings.energy {
+        Some(reading) => table.extended(&[(Meaning::MeteredEnergy, vec![reading.attribute.clone()])]),
+        None => table,
     }
 }

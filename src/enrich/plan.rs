@@ -2,8 +2,7 @@
 //! Which of several reports of one call counts is not decided here.
 
 use super::Enricher;
-use crate::estimate::{Estimate, ModelCall};
-use crate::factors::{Match, ModelId, Place, PlaceQuery};
+use super::price::{Named, Priced};
 use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan, tells};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
@@ -46,15 +45,6 @@ pub(crate) struct Call<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) provider: Option<&'a str>,
     pub(super) priced: Option<Priced>,
-}
-
-/// A model that the registry knows, a place, and the estimate for both.
-#[derive(Debug)]
-pub(crate) struct Priced {
-    pub(super) model: ModelId,
-    pub(super) matched: Match,
-    pub(super) place: Place,
-    pub(super) estimate: Estimate,
 }
 
 impl<'a> Plan<'a> {
@@ -119,7 +109,7 @@ impl Enricher {
         let names = hits.strings(request, Meaning::Model);
         call.name = names.first().copied();
         call.provider = hits.string(request, Meaning::Provider);
-        call.priced = self.price(&Named { request, hits, names: &names }, call.usage, span.fields.duration_s());
+        call.priced = self.price(&Named { request, hits, names: &names }, call.usage, span);
         span.status = match (&call.priced, names.is_empty()) {
             (Some(_), _) => Status::Ok,
             (None, false) => Status::UnknownModel,
@@ -165,30 +155,6 @@ impl Enricher {
         }
         Ok(span.call.is_some().then_some(span))
     }
-
-    /// The first of the names that the registry knows, where it ran, and what the usage took there.
-    fn price(&self, named: &Named<'_>, usage: TokenUsage, duration_s: Option<f64>) -> Option<Priced> {
-        let string = |meaning| named.hits.string(named.request, meaning);
-        let provider = string(Meaning::Provider);
-        let resolution = named.names.iter().find_map(|name| self.registry.resolve(name, provider))?;
-        let place = self.registry.place(&PlaceQuery {
-            provider,
-            model: Some(resolution.model),
-            span_region: string(Meaning::CloudRegion),
-            server_address: string(Meaning::ServerAddress),
-            region_hint: resolution.region_hint,
-        });
-        let call = ModelCall { model: resolution.model, place, usage, duration_s };
-        let estimate = self.method.estimate(&self.registry, &call)?;
-        Some(Priced { model: resolution.model, matched: resolution.matched, place, estimate })
-    }
-}
-
-/// A span's attributes with the names that they give its model, most telling first.
-struct Named<'n> {
-    request: &'n [u8],
-    hits: &'n Hits,
-    names: &'n [&'n str],
 }
 
 /// `InstrumentationScope.name`; empty where there is none, or none in UTF-8.

@@ -2,9 +2,11 @@
 //! and appended as one slice.
 
 use super::EnrichSettings;
-use super::plan::{Call, PlannedSpan, Priced};
+use super::plan::{Call, PlannedSpan};
+use super::price::Priced;
 use super::rounding::round_significant;
-use crate::factors::{Match, ModelId, Place, Registry};
+use crate::estimate::Metered;
+use crate::factors::{Hourly, Match, ModelId, Place, Registry};
 use crate::genai::Status;
 use crate::otlp::value::{append_double, append_int, append_string};
 use crate::semconv::out;
@@ -75,6 +77,7 @@ struct Keys {
     grid_zone: String,
     grid_intensity: String,
     grid_basis: String,
+    grid_period: String,
     pue: String,
     tokens_input: String,
     tokens_output: String,
@@ -103,6 +106,7 @@ impl Keys {
             grid_zone: key(out::GRID_ZONE),
             grid_intensity: key(out::GRID_G_PER_KWH),
             grid_basis: key(out::GRID_BASIS),
+            grid_period: key(out::GRID_PERIOD),
             pue: key(out::PUE),
             tokens_input: key(out::TOKENS_INPUT),
             tokens_output: key(out::TOKENS_OUTPUT),
@@ -118,10 +122,16 @@ impl Keys {
 /// How many constant parts are kept for a request. Few models at few places come in one; the bound is for hostile ones.
 const MAX_CONSTANTS: usize = 64;
 
+/// The value of `match` where no model was found.
+const NO_MATCH: &str = "none";
+
+/// What a constant part depends on.
+type ConstantKey = (Option<ModelId>, Option<Match>, Place, Option<std::mem::Discriminant<Metered>>);
+
 /// Constant parts of receipts that were encoded for this request already.
 #[derive(Debug, Default)]
 pub(super) struct Constants {
-    encoded: Vec<((ModelId, Match, Place), Vec<u8>)>,
+    encoded: Vec<(ConstantKey, Vec<u8>)>,
 }
 
 /// Writes receipts.
@@ -197,26 +207,41 @@ impl ReceiptWriter {
 
     /// What does not depend on the call, only on model, match and place.
     fn write_constants(&self, out: &mut Vec<u8>, priced: &Priced, registry: &Registry) {
-        let Some(model) = registry.model(priced.model) else { return };
-        append_string(out, &self.keys.model, model.id());
-        append_string(out, &self.keys.tier, model.tier().name());
+        let (method, call, estimate) = (self.settings.method, &priced.call, &priced.estimate);
+        if let Some(model) = call.model.and_then(|id| registry.model(id)) {
+            append_string(out, &self.keys.model, model.id());
+        }
+        append_string(out, &self.keys.tier, estimate.tier.name());
         if self.settings.detail < Detail::Standard {
             return;
         }
-        append_string(out, &self.keys.matched, priced.matched.name());
-        append_string(out, &self.keys.factor, model.factor_id());
-        append_string(out, &self.keys.method, self.settings.method.id());
+        append_string(out, &self.keys.matched, priced.matched.map_or(NO_MATCH, Match::name));
+        if let Some(factor) = method.factor_id(registry, call) {
+            append_string(out, &self.keys.factor, &factor);
+        }
+        append_string(out, &self.keys.method, method.id_for(call));
         append_string(out, &self.keys.registry, registry.label());
-        if let Some(zone) = registry.zone(priced.place.zone) {
-            append_string(out, &self.keys.grid_zone, zone.code());
-            self.double(out, &self.keys.grid_intensity, zone.co2e().get());
+        self.write_grid(out, priced, registry);
+        if let Some(pue) = &estimate.pue {
+            self.double(out, &self.keys.pue, pue.value().get());
         }
-        append_string(out, &self.keys.grid_basis, priced.place.basis.name());
-        if let Some(facility) = priced.place.facility.and_then(|facility| registry.facility(facility)) {
-            self.double(out, &self.keys.pue, facility.pue().value().get());
-        }
-        if let (Detail::Full, Some(source)) = (self.settings.detail, model.sources().next()) {
+        if let (Detail::Full, Some(source)) = (self.settings.detail, method.source(registry, call)) {
             append_string(out, &self.keys.source, source);
+        }
+    }
+
+    /// The grid that was applied: a factor in grams has one baked in, and then nothing of another is told.
+    fn write_grid(&self, out: &mut Vec<u8>, priced: &Priced, registry: &Registry) {
+        let Some(grid) = &priced.estimate.grid else { return };
+        if let Some(zone) = registry.zone(grid.zone) {
+            append_string(out, &self.keys.grid_zone, if grid.is_alpha3 { zone.alpha3() } else { zone.code() });
+        }
+        self.double(out, &self.keys.grid_intensity, grid.co2e.get());
+        append_string(out, &self.keys.grid_basis, priced.place().basis.name());
+        match priced.place().hour {
+            Hourly::NotLoaded => {}
+            Hourly::Missing => append_string(out, &self.keys.grid_period, "year"),
+            Hourly::Found(_) => append_string(out, &self.keys.grid_period, "hour"),
         }
     }
 
@@ -253,7 +278,8 @@ impl ReceiptWriter {
 
 impl Constants {
     fn append(&mut self, out: &mut Vec<u8>, priced: &Priced, encode: impl FnOnce(&mut Vec<u8>)) {
-        let key = (priced.model, priced.matched, priced.place);
+        let metered = priced.call.metered.as_ref().map(std::mem::discriminant);
+        let key = (priced.call.model, priced.matched, priced.place(), metered);
         if let Some((_, bytes)) = self.encoded.iter().find(|(known, _)| *known == key) {
             out.extend_from_slice(bytes);
             return;

@@ -2,10 +2,10 @@
 //! generation time that of the server, and time the share of the hardware. Input tokens are not used.
 //! Reference: <https://ecologits.ai/latest/methodology/llm_inference/>; every constant is that of the package.
 
-use crate::factors::{Architecture, Deployment, Facility, Registry, Zone};
-use crate::units::{GramsCo2e, GramsSbEq, Megajoules, Millilitres, Quantity, Range, Tokens, WattHours};
+use crate::factors::{Architecture, Facility, Mix, Registry, Speed, Tier};
+use crate::units::{GramsCo2e, GramsSbEq, Megajoules, Millilitres, Pue, Quantity, Range, Tokens, WattHours};
 
-use super::{Estimate, ModelCall};
+use super::{Estimate, GridUse, ModelCall};
 
 /// Requests that a server handles at a time.
 const BATCH: f64 = 64.0;
@@ -38,7 +38,7 @@ const GPU: Hardware = Hardware { co2e_g: 273_000.0, adpe_gsbeq: 8.95, pe_mj: 372
 const SERVER: Hardware = Hardware { co2e_g: 5_700_000.0, adpe_gsbeq: 370.0, pe_mj: 70_000.0 };
 
 /// What one end of the range is computed from.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Inputs {
     /// Active parameters in billions.
     pub active_b: f64,
@@ -198,19 +198,32 @@ pub struct Bounds {
     pub min: End,
     /// From the most.
     pub max: End,
+    /// What was applied beside the parameters.
+    around: Around,
+}
+
+/// Tier, data centre and grid of a call.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Around {
+    tier: Tier,
+    pue: Range<Pue>,
+    grid: GridUse,
 }
 
 impl Bounds {
-    /// Both ends for a call; `None` only for a model or zone of another registry. Where the place names no data centre
-    /// it is that of the model's own provider.
+    /// Both ends for a call; `None` where its model is no row of EcoLogits. The data centre is always that of the row's
+    /// provider, and the electricity that of a country: EcoLogits knows no others.
     #[must_use]
     pub fn of(registry: &Registry, call: &ModelCall) -> Option<Self> {
-        let model = registry.model(call.model)?;
-        let zone = registry.zone(call.place.zone)?;
-        let facility = registry.facility(call.place.facility.or_else(|| registry.facility_of_model(model))?)?;
-        let run = Run { zone, facility, architecture: model.architecture(), deployment: model.deployment() };
+        let model = registry.model(call.model?)?;
+        let zone = registry.ecologits_country(call.place.zone);
+        let mix = registry.zone(zone)?.mix()?;
+        let facility = registry.facility(registry.facility_at(model.provider()?)?)?;
+        let run = Run { mix, facility, architecture: model.architecture()?, speed: model.speed() };
         let (min, max) = run.inputs(call);
-        Some(Self { min: End::of(&min), max: End::of(&max) })
+        let grid = GridUse { zone, co2e: mix.co2e, is_alpha3: true };
+        let around = Around { tier: Tier::of_architecture(model.is_released()), pue: facility.pue(), grid };
+        Some(Self { min: End::of(&min), max: End::of(&max), around })
     }
 
     /// The ranges in the units of estimates; a value is the mean of its ends.
@@ -223,6 +236,9 @@ impl Bounds {
             adpe_gsbeq: Some(self.range::<GramsSbEq>(|end| end.usage_adpe_gsbeq + end.embodied_adpe_gsbeq)),
             pe_mj: Some(self.range::<Megajoules>(|end| end.usage_pe_mj + end.embodied_pe_mj)),
             water_ml: Some(self.range::<Millilitres>(|end| end.water_l * 1000.0)),
+            tier: self.around.tier,
+            pue: Some(self.around.pue),
+            grid: Some(self.around.grid),
         }
     }
 
@@ -231,11 +247,25 @@ impl Bounds {
     }
 }
 
+/// Grams of CO2e that a call's share of the hardware stands for, from the least and the most parameters: for methods
+/// that share hardware as this one does.
+pub(super) fn hardware(architecture: &Architecture, speed: Speed, call: &ModelCall) -> (f64, f64) {
+    let grams = |active_b: f64, total_b: f64| {
+        let output = call.usage.output;
+        let limit_s = call.duration_s.filter(|seconds| *seconds >= 0.0);
+        let (tokens_per_s, first_token_s) = (speed.tokens_per_s, speed.first_token_s);
+        End::of(&Inputs { active_b, total_b, tokens_per_s, first_token_s, output, limit_s, ..Inputs::default() })
+            .embodied_co2e_g
+    };
+    let Architecture { active, total, .. } = architecture;
+    (grams(active.min.get(), total.min.get()), grams(active.max.get(), total.max.get()))
+}
+
 struct Run<'r> {
-    zone: &'r Zone,
+    mix: &'r Mix,
     facility: &'r Facility,
     architecture: &'r Architecture,
-    deployment: Deployment,
+    speed: Speed,
 }
 
 impl Run<'_> {
@@ -243,16 +273,16 @@ impl Run<'_> {
         let min = Inputs {
             active_b: self.architecture.active.min.get(),
             total_b: self.architecture.total.min.get(),
-            tokens_per_s: self.deployment.tokens_per_s,
-            first_token_s: self.deployment.first_token_s,
+            tokens_per_s: self.speed.tokens_per_s,
+            first_token_s: self.speed.first_token_s,
             output: call.usage.output,
             limit_s: call.duration_s.filter(|seconds| *seconds >= 0.0),
             pue: self.facility.pue().low().get(),
             wue_l_per_kwh: self.facility.wue().low().get(),
-            grid_co2e_g_per_kwh: self.zone.co2e().get(),
-            grid_adpe_gsbeq_per_kwh: self.zone.adpe().get(),
-            grid_pe_mj_per_kwh: self.zone.primary_energy().get(),
-            grid_water_l_per_kwh: self.zone.water().get(),
+            grid_co2e_g_per_kwh: self.mix.co2e.get(),
+            grid_adpe_gsbeq_per_kwh: self.mix.adpe.get(),
+            grid_pe_mj_per_kwh: self.mix.primary_energy.get(),
+            grid_water_l_per_kwh: self.mix.water.get(),
         };
         let max = Inputs {
             active_b: self.architecture.active.max.get(),
@@ -272,17 +302,18 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::estimate::{Method, ModelCall};
-    use crate::factors::{Basis, ModelId, Place, Registry, ZoneId};
+    use crate::factors::{Basis, Hourly, ModelId, Place, Registry, ZoneId};
     use crate::units::{Quantity, Range, TokenUsage, Tokens};
 
     static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::builtin().unwrap());
 
     fn call(model: ModelId, zone: ZoneId, output: u64, duration_s: Option<f64>) -> ModelCall {
         ModelCall {
-            model,
-            place: Place { zone, basis: Basis::Configured, facility: None },
+            model: Some(model),
+            place: Place { zone, basis: Basis::Configured, facility: None, hour: Hourly::NotLoaded },
             usage: TokenUsage { output: Tokens::new(output), ..TokenUsage::default() },
             duration_s,
+            metered: None,
         }
     }
 
@@ -299,7 +330,7 @@ mod tests {
     fn a_duration_that_is_none_limits_nothing() {
         let registry = &*REGISTRY;
         let model = registry.ecologits("openai", "gpt-4o").unwrap().model;
-        let zone = registry.zone_by_code("USA").unwrap();
+        let zone = registry.ecologits_zone("USA").unwrap();
         let of = |duration_s| Method::EcoLogits.estimate(registry, &call(model, zone, 400, duration_s));
         let unlimited = of(None);
         assert!(unlimited.is_some());
@@ -313,7 +344,7 @@ mod tests {
     fn a_call_without_output_takes_the_time_to_the_first_token() {
         let registry = &*REGISTRY;
         let model = registry.ecologits("openai", "gpt-4o").unwrap().model;
-        let zone = registry.zone_by_code("USA").unwrap();
+        let zone = registry.ecologits_zone("USA").unwrap();
         let estimate = Method::EcoLogits.estimate(registry, &call(model, zone, 0, None)).unwrap();
         // 0.61 s / 3600 x 1.2 kW x 16/8 / 64 x PUE 1.2, in Wh.
         let by_hand = 0.61 / 3600.0 * 1200.0 * 2.0 / 64.0 * 1.2;
@@ -327,8 +358,8 @@ mod tests {
             output in 0u64..=u64::MAX / 2, more in 0u64..1_000_000, duration_s in prop::option::of(0.0f64..1e6),
         ) {
             let registry = &*REGISTRY;
-            let model = any_of(registry.models(), model).0;
-            let zone = any_of(registry.zones(), zone).0;
+            let model = any_of(registry.models().filter(|(_, model)| model.provider().is_some()), model).0;
+            let zone = any_of(registry.zones().filter(|(_, zone)| zone.mix().is_some()), zone).0;
             let less = Method::EcoLogits.estimate(registry, &call(model, zone, output, duration_s)).unwrap();
             let more = Method::EcoLogits.estimate(registry, &call(model, zone, output + more, duration_s)).unwrap();
             for (less, more) in [
@@ -350,15 +381,16 @@ mod tests {
             other in any::<prop::sample::Index>(), output in 1u64..1_000_000,
         ) {
             let registry = &*REGISTRY;
-            let model = any_of(registry.models(), model).0;
-            let (one, other) = (any_of(registry.zones(), one), any_of(registry.zones(), other));
+            let model = any_of(registry.models().filter(|(_, model)| model.provider().is_some()), model).0;
+            let zones = || registry.zones().filter(|(_, zone)| zone.mix().is_some());
+            let (one, other) = (any_of(zones(), one), any_of(zones(), other));
             let here = Method::EcoLogits.estimate(registry, &call(model, one.0, output, None)).unwrap();
             let there = Method::EcoLogits.estimate(registry, &call(model, other.0, output, None)).unwrap();
             prop_assert_eq!(here.energy_wh, there.energy_wh);
             prop_assert_eq!(here.embodied_co2e_g, there.embodied_co2e_g);
             for end in [Range::low, Range::value, Range::high] {
-                let scaled = end(&here.co2e_g).get() * other.1.co2e().get();
-                let expected = end(&there.co2e_g).get() * one.1.co2e().get();
+                let scaled = end(&here.co2e_g).get() * other.1.mix().unwrap().co2e.get();
+                let expected = end(&there.co2e_g).get() * one.1.mix().unwrap().co2e.get();
                 prop_assert!((scaled - expected).abs() <= 1e-12 * expected);
             }
         }

@@ -4,6 +4,7 @@
 use super::any_case;
 use super::dates;
 use super::model::ModelId;
+use super::moment::{Moment, Validity};
 use super::names::{self, CleanName, Packing};
 use super::providers::{Provider, ProviderHint};
 
@@ -41,11 +42,13 @@ pub struct Resolution<'n> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NamedModel {
     pub(super) name: Box<str>,
-    pub(super) provider: Provider,
+    /// At whom the name stands; `None` where it is nobody's in particular.
+    pub(super) provider: Option<Provider>,
     pub(super) model: ModelId,
     pub(super) maker: Box<str>,
     pub(super) matched: Match,
     pub(super) scope: Scope,
+    pub(super) valid: Validity,
 }
 
 /// Where a name means its model.
@@ -62,6 +65,18 @@ pub(super) enum Scope {
 /// Every name, in the order of [`any_case::cmp`] and then of providers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NameIndex(Box<[NamedModel]>);
+
+/// What is known beside a name.
+struct Asked<'a> {
+    provider: ProviderHint,
+    maker: Option<&'a str>,
+    at: Option<Moment>,
+}
+
+/// Whether a name is that of a repository: `organisation/model`.
+pub(super) fn is_of_a_hub(name: &str) -> bool {
+    name.contains('/')
+}
 
 impl Match {
     /// Every way of matching.
@@ -100,20 +115,26 @@ impl NameIndex {
 
     /// What EcoLogits finds: the very name at the very provider.
     pub(super) fn exact(&self, provider: Provider, name: &str) -> Option<&NamedModel> {
-        self.named(name).iter().find(|entry| entry.provider == provider && *entry.name == *name)
+        self.named(name).iter().find(|entry| entry.provider == Some(provider) && *entry.name == *name)
     }
 
-    /// The model that `name`, as it arrived, means when `provider` is said to serve it.
-    pub(super) fn resolve<'n>(&self, name: &'n str, provider: ProviderHint) -> Option<Resolution<'n>> {
+    /// The model that `name`, as it arrived, means at a time when `provider` is said to serve it.
+    pub(super) fn resolve<'n>(
+        &self,
+        name: &'n str,
+        provider: ProviderHint,
+        at: Option<Moment>,
+    ) -> Option<Resolution<'n>> {
         let text = names::bare(name)?;
-        if let Some(entry) = self.find(text, provider, None) {
+        let asked = Asked { provider, maker: None, at };
+        if let Some(entry) = self.find(text, &asked) {
             return Some(Resolution { model: entry.model, matched: entry.matched, region_hint: None });
         }
         let clean = names::clean(text);
         // A router in the name knows better than the SDK who was called.
         let provider =
             clean.router.map(ProviderHint::read).filter(|hint| *hint != ProviderHint::Unstated).unwrap_or(provider);
-        let (entry, undated) = self.find_clean(&clean, provider)?;
+        let (entry, undated) = self.find_clean(&clean, &Asked { provider, maker: clean.maker, at })?;
         let matched = match clean.packing {
             Packing::Platform => Match::PlatformId,
             Packing::Tagged => Match::Alias,
@@ -124,33 +145,32 @@ impl NameIndex {
     }
 
     /// The entry, and whether a date had to be dropped for it.
-    fn find_clean(&self, clean: &CleanName<'_>, provider: ProviderHint) -> Option<(&NamedModel, bool)> {
-        if let Some(entry) = self.find(clean.text, provider, clean.maker) {
+    fn find_clean(&self, clean: &CleanName<'_>, asked: &Asked<'_>) -> Option<(&NamedModel, bool)> {
+        if let Some(entry) = self.find(clean.text, asked) {
             return Some((entry, false));
         }
         let undated = dates::without_date(clean.text)?;
-        let entry = self
-            .find(undated, provider, clean.maker)
-            .or_else(|| self.find(dates::without_stage(undated)?, provider, clean.maker))?;
+        let entry = self.find(undated, asked).or_else(|| self.find(dates::without_stage(undated)?, asked))?;
         // On a hub a date tells repositories apart, and is nobody's snapshot.
-        if entry.provider == Provider::HuggingFace { None } else { Some((entry, true)) }
+        if is_of_a_hub(&entry.name) { None } else { Some((entry, true)) }
     }
 
     /// The entry at the provider, else the one that every provider who has the name agrees on.
-    fn find(&self, name: &str, provider: ProviderHint, maker: Option<&str>) -> Option<&NamedModel> {
-        let is_of_maker = |entry: &&NamedModel| maker.is_none_or(|maker| *entry.maker == *maker);
+    fn find(&self, name: &str, asked: &Asked<'_>) -> Option<&NamedModel> {
+        let is_meant =
+            |entry: &&NamedModel| asked.maker.is_none_or(|maker| *entry.maker == *maker) && entry.valid.holds(asked.at);
         let hits = self.named(name);
-        if let ProviderHint::Known(provider) = provider
-            && let Some(entry) = hits.iter().filter(is_of_maker).find(|entry| entry.provider == provider)
+        if let ProviderHint::Known(provider) = asked.provider
+            && let Some(entry) = hits.iter().filter(is_meant).find(|entry| entry.provider == Some(provider))
         {
             return Some(entry);
         }
         let is_in_scope = |entry: &&NamedModel| match entry.scope {
             Scope::Anywhere => true,
-            Scope::ProviderOrUnstated => provider == ProviderHint::Unstated,
+            Scope::ProviderOrUnstated => asked.provider == ProviderHint::Unstated,
             Scope::Provider => false,
         };
-        let mut hits = hits.iter().filter(is_of_maker).filter(is_in_scope);
+        let mut hits = hits.iter().filter(is_meant).filter(is_in_scope);
         let first = hits.next()?;
         if hits.all(|entry| entry.maker == first.maker) { Some(first) } else { None }
     }

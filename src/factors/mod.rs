@@ -3,22 +3,36 @@
 
 mod any_case;
 mod dates;
+mod factor;
 mod hosts;
+mod hours;
 mod index;
-mod loader;
+mod load;
 mod model;
+mod moment;
 mod names;
+mod operator;
 mod place;
 mod providers;
 mod registry;
-mod tables;
+mod scenario;
+mod source;
+#[cfg(test)]
+mod tests;
 mod zone;
 
+pub use factor::{Boundary, Co2eFactor, EnergyFactor, Factor, FitCoefficients, MeteredEnergy, PhaseConstants, Spread};
 pub use index::{Match, Resolution};
-pub use loader::RegistryError;
-pub use model::{Architecture, ArchitectureKind, Deployment, Model, ModelId, ModelWarning, ParameterRange, Tier};
+pub use load::{RegistryErrors, RegistryFile};
+pub use model::{
+    Architecture, ArchitectureKind, Model, ModelId, ModelKind, ModelWarning, ParameterRange, Precision, Speed, Tier,
+};
+pub use moment::{Moment, Validity};
 pub use names::region_hint;
-pub use place::{Basis, Facility, FacilityId, Place, PlaceQuery};
+pub use operator::{Deployment, DeploymentSettings, OperatorError, OperatorSettings, SiteSettings};
+pub use place::{Basis, Facility, FacilityId, HourId, Hourly, Place, PlaceQuery, SiteId};
 pub use providers::{Provider, ProviderHint};
-pub use registry::{ECOLOGITS, LookupError, Registry};
-pub use zone::{Zone, ZoneId, ZoneWarning};
+pub use registry::{ECOLOGITS, LookupError, Registry, TRACKER};
+pub use scenario::{EmissionSource, Scenario, ScenarioItem, ScenarioPart, Scenarios};
+pub use source::Source;
+pub use zone::{Grid, Mix, Zone, ZoneId, ZoneWarning};

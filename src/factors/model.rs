@@ -1,8 +1,10 @@
-//! One model's entry: identity, architecture, deployment and where all that comes from.
+//! One model's entry: identity, architecture, speed, factor and where all that comes from.
 //! Immutable once loaded; knows neither names as they arrive nor what is computed from it.
 
-use crate::units::BillionParameters;
+use crate::units::{BillionParameters, Range};
 
+use super::factor::Factor;
+use super::place::FacilityId;
 use super::providers::Provider;
 
 /// A model of one registry: an index, worth nothing under another registry.
@@ -13,13 +15,38 @@ pub struct ModelId(pub(super) u32);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub(super) id: Box<str>,
-    pub(super) factor_id: Box<str>,
-    pub(super) provider: Provider,
     pub(super) name: Box<str>,
-    pub(super) architecture: Architecture,
-    pub(super) deployment: Deployment,
+    pub(super) kind: ModelKind,
+    pub(super) provider: Option<Provider>,
+    pub(super) host: Option<FacilityId>,
+    pub(super) architecture: Option<Architecture>,
+    pub(super) precision: Precision,
+    pub(super) speed: Speed,
+    pub(super) factor: Option<Factor>,
+    pub(super) tier: Tier,
     pub(super) warnings: Box<[ModelWarning]>,
     pub(super) sources: Box<[Box<str>]>,
+    pub(super) note: Box<str>,
+    /// The row of EcoLogits' table, or the name in the tracker's: `ecologits/0.11.3:openai/gpt-4o-2024-08-06`.
+    pub(super) row: Option<Box<str>>,
+}
+
+/// What a model makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelKind {
+    /// Text from text, and whatever else by tokens.
+    Generative,
+    /// Vectors: no output tokens.
+    Embedding,
+}
+
+/// In what numbers a model's weights were released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 16 bits.
+    Full,
+    /// 8 bits or fewer.
+    Reduced,
 }
 
 /// How a model is built, with what is known of its size.
@@ -51,9 +78,9 @@ pub struct ParameterRange {
     pub max: BillionParameters,
 }
 
-/// How fast a deployment was seen to answer.
+/// How fast a model was seen to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Deployment {
+pub struct Speed {
     /// Output tokens per second of one request; above zero.
     pub tokens_per_s: Option<f64>,
     /// Seconds to the first token.
@@ -91,10 +118,11 @@ impl Model {
         &self.id
     }
 
-    /// Which row of which table: `ecologits/0.11.3:openai/gpt-4o-2024-08-06`.
+    /// Which row of which table, for the methods that bring tables of their own:
+    /// `ecologits/0.11.3:openai/gpt-4o-2024-08-06`, `tracker/0.0.7:gpt-4o`.
     #[must_use]
-    pub fn factor_id(&self) -> &str {
-        &self.factor_id
+    pub fn row(&self) -> Option<&str> {
+        self.row.as_deref()
     }
 
     /// Who made the model: the first half of [`Self::id`].
@@ -103,10 +131,16 @@ impl Model {
         self.id.split_once('/').map_or(&self.id, |(maker, _)| maker)
     }
 
-    /// Under which provider the row stands.
+    /// Under which provider the row stands in EcoLogits' tables.
     #[must_use]
-    pub const fn provider(&self) -> Provider {
+    pub const fn provider(&self) -> Option<Provider> {
         self.provider
+    }
+
+    /// Whose data centre it is taken to run in.
+    #[must_use]
+    pub const fn host(&self) -> Option<FacilityId> {
+        self.host
     }
 
     /// The name in the row, in the provider's own spelling.
@@ -115,16 +149,40 @@ impl Model {
         &self.name
     }
 
-    /// How it is built.
+    /// What it makes.
     #[must_use]
-    pub const fn architecture(&self) -> &Architecture {
-        &self.architecture
+    pub const fn kind(&self) -> ModelKind {
+        self.kind
+    }
+
+    /// How it is built, where that is known or assumed.
+    #[must_use]
+    pub const fn architecture(&self) -> Option<&Architecture> {
+        self.architecture.as_ref()
+    }
+
+    /// In what numbers its weights were released.
+    #[must_use]
+    pub const fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// How fast it answers.
     #[must_use]
-    pub const fn deployment(&self) -> Deployment {
-        self.deployment
+    pub const fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// What its calls are priced by; a model may be known without.
+    #[must_use]
+    pub const fn factor(&self) -> Option<&Factor> {
+        self.factor.as_ref()
+    }
+
+    /// Quality of [`Self::factor`].
+    #[must_use]
+    pub const fn tier(&self) -> Tier {
+        self.tier
     }
 
     /// What limits the worth of this entry.
@@ -133,7 +191,7 @@ impl Model {
         &self.warnings
     }
 
-    /// Addresses of what the entry rests on.
+    /// Ids or addresses of what the entry rests on.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().map(AsRef::as_ref)
     }
@@ -144,10 +202,24 @@ impl Model {
         !self.warnings.contains(&ModelWarning::ArchitectureNotReleased)
     }
 
-    /// C for a released architecture, D for an assumed one.
+    /// What must be said beside the numbers; empty where nothing must.
     #[must_use]
-    pub fn tier(&self) -> Tier {
-        if self.is_released() { Tier::C } else { Tier::D }
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+}
+
+impl ParameterRange {
+    /// Both ends, and what to take where one number is wanted.
+    #[must_use]
+    pub fn range(&self) -> Range<BillionParameters> {
+        Range::geometric(self.min, self.max)
+    }
+
+    /// Whether the count is known.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.min.get() == self.max.get()
     }
 }
 
@@ -166,6 +238,15 @@ impl ModelWarning {
 }
 
 impl Tier {
+    /// Every tier, best first.
+    pub const ALL: [Self; 5] = [Self::A, Self::B, Self::C, Self::D, Self::E];
+
+    /// C for a released architecture, D for an assumed one.
+    #[must_use]
+    pub const fn of_architecture(is_released: bool) -> Self {
+        if is_released { Self::C } else { Self::D }
+    }
+
     /// `A` to `E`.
     #[must_use]
     pub const fn name(self) -> &'static str {

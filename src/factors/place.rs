@@ -3,7 +3,9 @@
 
 use crate::units::{LitresPerKwh, Pue, Range};
 
+use super::any_case::strip_prefix;
 use super::model::ModelId;
+use super::moment::Moment;
 use super::providers::Provider;
 use super::zone::ZoneId;
 
@@ -14,10 +16,14 @@ pub struct FacilityId(pub(super) u32);
 /// A data centre, or the mix of those that a provider uses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facility {
-    pub(super) provider: Provider,
-    pub(super) zone: ZoneId,
+    pub(super) id: Box<str>,
+    pub(super) provider: Option<Provider>,
+    /// Values of provider attributes that mean it, or their first parts.
+    pub(super) names: Box<[Box<str>]>,
+    pub(super) zone: Option<ZoneId>,
     pub(super) pue: Range<Pue>,
     pub(super) wue: Range<LitresPerKwh>,
+    pub(super) source: Box<str>,
 }
 
 /// A place, cheap to copy, to compare and to hash.
@@ -27,9 +33,31 @@ pub struct Place {
     pub zone: ZoneId,
     /// Which step decided the zone.
     pub basis: Basis,
-    /// Whose PUE and WUE hold; `None` where neither model nor provider is known.
+    /// Whose PUE and WUE hold.
     pub facility: Option<FacilityId>,
+    /// The hour whose intensity holds instead of the year's, where hourly intensities are loaded.
+    pub hour: Hourly,
 }
+
+/// What hourly intensities say about a place and a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Hourly {
+    /// None are loaded.
+    #[default]
+    NotLoaded,
+    /// The hour is missing, or the time is not known: the year's average holds.
+    Missing,
+    /// This one holds.
+    Found(HourId),
+}
+
+/// An intensity of one hour, of one registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HourId(pub(super) u32);
+
+/// A configured site of one registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(pub(super) u32);
 
 /// Which step decided a zone, surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,24 +85,34 @@ pub struct PlaceQuery<'q> {
     pub provider: Option<&'q str>,
     /// The model, once its name is resolved.
     pub model: Option<ModelId>,
+    /// The configured site of the service or deployment.
+    pub site: Option<SiteId>,
     /// `cloud.region` of the span, never that of the resource: that is where the client runs.
     pub span_region: Option<&'q str>,
     /// `server.address` as it arrived: a host, a URL, an IP.
     pub server_address: Option<&'q str>,
     /// What the model's name carried: [`super::Resolution::region_hint`].
     pub region_hint: Option<&'q str>,
+    /// When the call ended, for hourly intensities.
+    pub at: Option<Moment>,
 }
 
 impl Facility {
-    /// Who is taken to compute here.
+    /// Its id: `openai`, `aws`.
     #[must_use]
-    pub const fn provider(&self) -> Provider {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Who is taken to compute here, where it is one of EcoLogits' providers.
+    #[must_use]
+    pub const fn provider(&self) -> Option<Provider> {
         self.provider
     }
 
     /// Where it is taken to stand where nothing better is known.
     #[must_use]
-    pub const fn zone(&self) -> ZoneId {
+    pub const fn zone(&self) -> Option<ZoneId> {
         self.zone
     }
 
@@ -88,6 +126,20 @@ impl Facility {
     #[must_use]
     pub const fn wue(&self) -> Range<LitresPerKwh> {
         self.wue
+    }
+
+    /// Id or address of what its figures rest on.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How much of a provider attribute's value names it: 0 where it is not meant.
+    pub(super) fn names_in(&self, value: &str) -> usize {
+        let is_named = |name: &str| {
+            strip_prefix(value, name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_', '-']))
+        };
+        self.names.iter().filter(|name| is_named(name)).map(|name| name.len()).max().unwrap_or(0)
     }
 }
 

@@ -1,30 +1,55 @@
 //! The registry: every table, loaded once and never changed, and the three questions it answers: which model, which
 //! zone, which place. A new set of files is a new registry.
 
+use std::collections::BTreeMap;
+
 use super::any_case;
+use super::factor::PhaseConstants;
 use super::hosts;
+use super::hours::Hours;
 use super::index::{Match, NameIndex, Resolution};
-use super::loader::{self, RegistryError};
-use super::model::{Model, ModelId};
-use super::place::{Basis, Facility, FacilityId, Place, PlaceQuery};
+use super::model::{Model, ModelId, ModelKind};
+use super::moment::Moment;
+use super::operator::{Deployment, Operator};
+use super::place::{Basis, Facility, FacilityId, HourId, Hourly, Place, PlaceQuery, SiteId};
 use super::providers::{Provider, ProviderHint};
+use super::scenario::Scenarios;
+use super::source::Source;
 use super::zone::{Zone, ZoneId};
+use crate::document::section::{nearest, shortened};
+use crate::units::GramsPerKwh;
 
 /// The set of factors that the rows of EcoLogits make, and the method that goes with it.
 pub const ECOLOGITS: &str = "ecologits/0.11.3";
+
+/// The set of factors that the tracker's file makes, and the method that goes with it.
+pub const TRACKER: &str = "tracker/0.0.7";
 
 /// Models, zones, data centres and regions, with the label that names exactly this set of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registry {
     pub(super) label: String,
+    pub(super) sources: BTreeMap<Box<str>, Source>,
     pub(super) models: Box<[Model]>,
     /// In the order of their codes.
     pub(super) zones: Box<[Zone]>,
+    /// Other codes of zones, in order: ISO alpha-3.
+    pub(super) zone_codes: Box<[(Box<str>, ZoneId)]>,
     pub(super) world: ZoneId,
     pub(super) facilities: Box<[Facility]>,
+    pub(super) unknown_facility: FacilityId,
     pub(super) names: NameIndex,
+    /// The names of EcoLogits' rows alone.
+    pub(super) ecologits: NameIndex,
+    /// The names of the tracker's factors, in order.
+    pub(super) tracker: Box<[(Box<str>, ModelId)]>,
+    pub(super) fallbacks: Box<[ModelId]>,
+    pub(super) phase: Option<PhaseConstants>,
     /// Cloud regions, and areas that one mix covers, in the order of [`any_case::cmp`].
     pub(super) regions: Box<[(Box<str>, ZoneId)]>,
+    pub(super) hours: Hours,
+    pub(super) scenarios: Scenarios,
+    pub(super) operator: Operator,
 }
 
 /// A strict look-up found nothing.
@@ -58,18 +83,16 @@ impl LookupError {
 }
 
 impl Registry {
-    /// The registry that is built in.
-    ///
-    /// # Errors
-    /// [`RegistryError`] where a built-in file is broken, which the tests of the build exclude.
-    pub fn builtin() -> Result<Self, RegistryError> {
-        loader::builtin()
-    }
-
     /// `<version>+<first 8 hex digits of the sha256 over the loaded files>`.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The source with this id.
+    #[must_use]
+    pub fn source(&self, id: &str) -> Option<&Source> {
+        self.sources.get(id)
     }
 
     /// The model; `None` for an id of another registry.
@@ -94,10 +117,58 @@ impl Registry {
         (0..).map(ZoneId).zip(&self.zones)
     }
 
+    /// What stands for a place that nothing is known of.
+    #[must_use]
+    pub const fn world(&self) -> ZoneId {
+        self.world
+    }
+
     /// The data centre; `None` for an id of another registry.
     #[must_use]
     pub fn facility(&self, id: FacilityId) -> Option<&Facility> {
         self.facilities.get(id.0 as usize)
+    }
+
+    /// What stands for a data centre that nothing is known of.
+    #[must_use]
+    pub const fn unknown_facility(&self) -> FacilityId {
+        self.unknown_facility
+    }
+
+    /// The constants of the phase-aware method.
+    #[must_use]
+    pub const fn phase(&self) -> Option<&PhaseConstants> {
+        self.phase.as_ref()
+    }
+
+    /// Scenarios of the carbon footprint modeling tool.
+    #[must_use]
+    pub const fn scenarios(&self) -> &Scenarios {
+        &self.scenarios
+    }
+
+    /// The deployment that the operator gave this name.
+    #[must_use]
+    pub fn deployment(&self, name: &str) -> Option<&Deployment> {
+        self.operator.deployment(name)
+    }
+
+    /// Whether the operator named any deployment.
+    #[must_use]
+    pub const fn has_deployments(&self) -> bool {
+        self.operator.has_deployments()
+    }
+
+    /// The site at which the operator said that a service's calls are computed.
+    #[must_use]
+    pub fn site_of_service(&self, service: &str) -> Option<SiteId> {
+        self.operator.site_of_service(service)
+    }
+
+    /// Whether the operator gave any service a site.
+    #[must_use]
+    pub const fn has_service_sites(&self) -> bool {
+        self.operator.has_services()
     }
 
     /// EcoLogits' own look-up: the very name, or alias, at the very provider.
@@ -106,7 +177,7 @@ impl Registry {
     /// [`LookupError::ModelNotRegistered`].
     pub fn ecologits(&self, provider: &str, name: &str) -> Result<Resolution<'static>, LookupError> {
         Provider::from_name(provider)
-            .and_then(|provider| self.names.exact(provider, name))
+            .and_then(|provider| self.ecologits.exact(provider, name))
             .map(|entry| {
                 let is_own = self.model(entry.model).is_some_and(|model| model.name() == &*entry.name);
                 let matched = if is_own { Match::Exact } else { Match::Alias };
@@ -115,24 +186,98 @@ impl Registry {
             .ok_or_else(|| LookupError::ModelNotRegistered { provider: provider.to_owned(), name: name.to_owned() })
     }
 
-    /// The model that a span's name means, with the provider attribute as it arrived. A provider that has the name
-    /// comes first; a name that means one model wherever it is served is found under any provider.
+    /// The model that a span's name means at a time, with the provider attribute as it arrived. A provider that has the
+    /// name comes first; a name that means one model wherever it is served is found under any provider.
     #[must_use]
-    pub fn resolve<'n>(&self, name: &'n str, provider: Option<&str>) -> Option<Resolution<'n>> {
-        self.names.resolve(name, ProviderHint::read(provider.unwrap_or_default()))
+    pub fn resolve<'n>(&self, name: &'n str, provider: Option<&str>, at: Option<Moment>) -> Option<Resolution<'n>> {
+        self.names.resolve(name, ProviderHint::read(provider.unwrap_or_default()), at)
     }
 
-    /// The zone with exactly this code.
+    /// The row of EcoLogits' table that a span's name means.
+    #[must_use]
+    pub fn resolve_ecologits<'n>(&self, name: &'n str, provider: Option<&str>) -> Option<Resolution<'n>> {
+        self.ecologits.resolve(name, ProviderHint::read(provider.unwrap_or_default()), None)
+    }
+
+    /// The tracker's own look-up: the very name.
+    #[must_use]
+    pub fn tracker(&self, name: &str) -> Option<ModelId> {
+        let at = self.tracker.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        self.tracker.get(at).map(|(_, model)| *model)
+    }
+
+    /// What stands for models that are not known.
+    #[must_use]
+    pub fn fallback(&self, kind: ModelKind) -> Option<ModelId> {
+        self.fallbacks.iter().copied().find(|id| self.model(*id).is_some_and(|model| model.kind() == kind))
+    }
+
+    /// The model with this registry id, in any case: an entry of its own before rows of EcoLogits, and of those the one
+    /// whose name is the id's.
+    #[must_use]
+    pub fn model_by_id(&self, id: &str) -> Option<ModelId> {
+        let rank = |model: &Model| match (model.row(), model.provider()) {
+            (None, _) => 0,
+            (Some(_), Some(_)) if id.ends_with(model.name()) => 1,
+            (Some(_), Some(_)) => 2,
+            (Some(_), None) => 3,
+        };
+        let meant = self.models().filter(|(_, model)| model.id().eq_ignore_ascii_case(id));
+        meant.min_by_key(|(_, model)| rank(model)).map(|(at, _)| at)
+    }
+
+    /// What to say about a code that no zone has.
+    pub(super) fn unknown_zone(&self, code: &str) -> String {
+        let codes: Vec<&str> = self.zones.iter().map(Zone::code).collect();
+        match nearest(code, &codes) {
+            Some(near) => format!("there is no zone `{}`; did you mean `{near}`?", shortened(code)),
+            None => format!(
+                "there is no zone `{}`; write a code of Electricity Maps, such as `SE-SE3`, or of ISO 3166, such as `SE`",
+                shortened(code)
+            ),
+        }
+    }
+
+    /// What to say about a name that no model has.
+    pub(super) fn unknown_model(&self, name: &str) -> String {
+        let ids: Vec<&str> = self.models.iter().map(Model::id).collect();
+        match nearest(name, &ids) {
+            Some(near) => format!("there is no model `{}`; did you mean `{near}`?", shortened(name)),
+            None => format!("there is no model `{}`; write a registry id, such as `openai/gpt-4o`", shortened(name)),
+        }
+    }
+
+    pub(super) fn ecologits_row_of(&self, id: &str) -> Option<ModelId> {
+        self.models().find(|(_, model)| model.provider().is_some() && model.id() == id).map(|(at, _)| at)
+    }
+
+    /// The zone with this code in Electricity Maps' list or this ISO 3166-1 code, alpha-2 or alpha-3, in any case.
+    #[must_use]
+    pub fn zone_by_code(&self, code: &str) -> Option<ZoneId> {
+        let code = code.trim();
+        if let Ok(at) = self.zones.binary_search_by(|zone| any_case::cmp(&zone.code, code)) {
+            return u32::try_from(at).ok().map(ZoneId);
+        }
+        let at = self.zone_codes.binary_search_by(|(known, _)| any_case::cmp(known, code)).ok()?;
+        self.zone_codes.get(at).map(|(_, zone)| *zone)
+    }
+
+    /// The zone in EcoLogits' own list, by exactly its code there.
     ///
     /// # Errors
     /// [`LookupError::ZoneNotRegistered`].
-    pub fn zone_by_code(&self, code: &str) -> Result<ZoneId, LookupError> {
-        self.zones
-            .binary_search_by(|zone| (*zone.code).cmp(code))
-            .ok()
-            .and_then(|at| u32::try_from(at).ok())
-            .map(ZoneId)
+    pub fn ecologits_zone(&self, code: &str) -> Result<ZoneId, LookupError> {
+        self.zone_by_code(code)
+            .filter(|id| self.zone(*id).is_some_and(|zone| zone.mix.is_some() && *zone.alpha3 == *code))
             .ok_or_else(|| LookupError::ZoneNotRegistered { zone: code.to_owned() })
+    }
+
+    /// The country whose mix EcoLogits takes for a zone; the world's where it has none.
+    #[must_use]
+    pub fn ecologits_country(&self, zone: ZoneId) -> ZoneId {
+        let has_mix = |id: &ZoneId| self.zone(*id).is_some_and(|zone| zone.mix.is_some());
+        let country = self.zone(zone).map(Zone::country);
+        Some(zone).filter(has_mix).or_else(|| country.filter(has_mix)).unwrap_or(self.world)
     }
 
     /// The zone of a cloud region of AWS, Azure or Google, or of an area that bounds to one country, in any case.
@@ -143,195 +288,94 @@ impl Registry {
         self.regions.get(at).map(|(_, zone)| *zone)
     }
 
-    /// Where a call is computed: the first of the span's region, the host's, the model id's, the provider's default
-    /// and the world that says something.
+    /// The intensity that holds at a place: its hour's where there is one, else its year's.
+    #[must_use]
+    pub fn intensity(&self, place: &Place) -> Option<GramsPerKwh> {
+        match place.hour {
+            Hourly::Found(hour) => self.hours.get(hour),
+            Hourly::Missing | Hourly::NotLoaded => Some(self.zone(place.zone)?.grid().co2e),
+        }
+    }
+
+    /// Where a call is computed: the first of the configured site, the span's region, the host's, the model id's, the
+    /// provider's default, the configured default and the world that says something.
     ///
-    /// PUE and WUE are the row's of the model's provider, also on a platform: EcoLogits knows no others. Its default
-    /// zone holds too, but for a released model that someone else is said to serve: that can be anywhere.
+    /// The provider's default zone holds but for a released model that someone else is said to serve: that can be
+    /// anywhere.
     #[must_use]
     pub fn place(&self, query: &PlaceQuery<'_>) -> Place {
+        let site = query.site.and_then(|id| self.operator.sites.get(id.0 as usize));
         let hint = ProviderHint::read(query.provider.unwrap_or_default());
         let model = query.model.and_then(|id| self.model(id));
-        let facility = self.facility_of(model, hint);
+        let named = query.provider.and_then(|provider| self.facility_named(provider));
+        let served = named.or_else(|| model.and_then(Model::host));
+        let (zone, basis) = self
+            .zone_that_was_said(query)
+            .or_else(|| Some((self.usual_zone(model, hint, named)?, Basis::Provider)))
+            .or_else(|| Some((self.operator.default_zone?, Basis::Configured)))
+            .unwrap_or((self.world, Basis::World));
+        let configured = if matches!(basis, Basis::Configured) { self.operator.default_facility } else { None };
+        let facility = site.and_then(|site| site.facility).or(configured).or(served).unwrap_or(self.unknown_facility);
+        Place { zone, basis, facility: Some(facility), hour: self.hour(zone, query.at) }
+    }
+
+    fn zone_that_was_said(&self, query: &PlaceQuery<'_>) -> Option<(ZoneId, Basis)> {
+        let site = query.site.and_then(|id| self.operator.sites.get(id.0 as usize));
+        if let Some(zone) = site.and_then(|site| site.zone) {
+            return Some((zone, Basis::Site));
+        }
         let regions = [
             (query.span_region, Basis::SpanRegion),
             (query.server_address.and_then(hosts::region_in_host), Basis::HostRegion),
             (query.region_hint, Basis::ModelRegion),
         ];
-        let said = regions.into_iter().find_map(|(region, basis)| Some((self.zone_of_region(region?)?, basis)));
-        let (zone, basis) = said
-            .or_else(|| {
-                let id = facility.filter(|_| is_at_its_provider(model, hint))?;
-                Some((self.facility(id)?.zone, Basis::Provider))
-            })
-            .unwrap_or((self.world, Basis::World));
-        Place { zone, basis, facility }
+        regions.into_iter().find_map(|(region, basis)| Some((self.zone_of_region(region?)?, basis)))
     }
 
-    /// The data centre of a provider.
-    pub(super) fn facility_at(&self, provider: Provider) -> Option<FacilityId> {
-        let at = self.facilities.iter().position(|facility| facility.provider == provider)?;
+    fn usual_zone(&self, model: Option<&Model>, hint: ProviderHint, named: Option<FacilityId>) -> Option<ZoneId> {
+        let zone = |id: FacilityId| self.facility(id)?.zone;
+        let is_of_its_own = |id: &FacilityId| self.facility(*id).is_some_and(|facility| facility.provider.is_none());
+        if let Some(zone) = named.filter(is_of_its_own).and_then(zone) {
+            return Some(zone);
+        }
+        match model {
+            None => named.and_then(zone),
+            Some(model) if self.is_at_its_host(model, hint) => model.host().and_then(zone),
+            Some(_) => None,
+        }
+    }
+
+    fn is_at_its_host(&self, model: &Model, hint: ProviderHint) -> bool {
+        match hint {
+            ProviderHint::Known(provider) => !model.is_released() || self.facility_at(provider) == model.host(),
+            ProviderHint::Other => !model.is_released(),
+            ProviderHint::Platform | ProviderHint::Unstated => true,
+        }
+    }
+
+    fn hour(&self, zone: ZoneId, at: Option<Moment>) -> Hourly {
+        if self.hours.is_empty() {
+            return Hourly::NotLoaded;
+        }
+        let hour: Option<HourId> = at.and_then(|at| self.hours.find(zone, at));
+        hour.map_or(Hourly::Missing, Hourly::Found)
+    }
+
+    /// The data centre of one of EcoLogits' providers.
+    #[must_use]
+    pub fn facility_at(&self, provider: Provider) -> Option<FacilityId> {
+        let at = self.facilities.iter().position(|facility| facility.provider == Some(provider))?;
         u32::try_from(at).ok().map(FacilityId)
     }
 
-    /// The data centre of a model's own provider: what a place without one falls back to.
-    #[must_use]
-    pub fn facility_of_model(&self, model: &Model) -> Option<FacilityId> {
-        self.facility_at(model.provider())
-    }
-
-    fn facility_of(&self, model: Option<&Model>, hint: ProviderHint) -> Option<FacilityId> {
-        match (model, hint) {
-            (Some(model), _) => self.facility_of_model(model),
-            (None, ProviderHint::Known(provider)) => self.facility_at(provider),
-            (None, _) => None,
-        }
-    }
-}
-
-fn is_at_its_provider(model: Option<&Model>, hint: ProviderHint) -> bool {
-    let Some(model) = model else { return true };
-    match hint {
-        ProviderHint::Known(provider) => provider == model.provider() || !model.is_released(),
-        ProviderHint::Other => !model.is_released(),
-        ProviderHint::Platform | ProviderHint::Unstated => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn registry() -> Registry {
-        Registry::builtin().unwrap()
-    }
-
-    fn code_and_basis<'r>(registry: &'r Registry, query: &PlaceQuery<'_>) -> (&'r str, Basis) {
-        let place = registry.place(query);
-        (registry.zone(place.zone).unwrap().code(), place.basis)
-    }
-
-    #[test]
-    fn the_label_is_a_version_and_eight_hex_digits() {
-        let registry = registry();
-        let (version, hash) = registry.label().split_once('+').unwrap();
-        assert_eq!(version, "2026.1");
-        assert!(hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{hash}");
-    }
-
-    #[test]
-    fn a_model_is_told_with_its_provenance() {
-        let registry = registry();
-        let model = |provider, name| registry.model(registry.ecologits(provider, name).unwrap().model).unwrap();
-        let gpt_4o = model("openai", "gpt-4o-2024-08-06");
-        assert_eq!((gpt_4o.id(), gpt_4o.maker(), gpt_4o.tier().name()), ("openai/gpt-4o", "openai", "D"));
-        assert_eq!(gpt_4o.factor_id(), "ecologits/0.11.3:openai/gpt-4o-2024-08-06");
-        assert!(gpt_4o.sources().all(|source| source.starts_with("https://")));
-        assert_eq!(model("huggingface_hub", "openai/gpt-oss-120b").tier().name(), "C");
-    }
-
-    #[test]
-    fn a_strict_look_up_tells_names_from_aliases() {
-        let registry = registry();
-        let matched = |name| registry.ecologits("anthropic", name).map(|resolution| resolution.matched);
-        assert_eq!(matched("claude-haiku-4-5-20251001"), Ok(Match::Exact));
-        assert_eq!(matched("claude-haiku-4-5"), Ok(Match::Alias));
-        assert_eq!(matched("Claude-haiku-4-5").unwrap_err().code(), "model-not-registered");
-        assert_eq!(registry.zone_by_code("usa").unwrap_err().code(), "zone-not-registered");
-    }
-
-    #[test]
-    fn regions_stand_in_the_right_country() {
-        let registry = registry();
-        for (region, country) in [
-            ("northeurope", "IRL"),
-            ("westeurope", "NLD"),
-            ("westus2", "USA"),
-            ("EastUS2", "USA"),
-            ("swedencentral", "SWE"),
-            ("eastasia", "HKG"),
-            ("southeastasia", "SGP"),
-            ("brazilsouth", "BRA"),
-            ("eu-west-1", "IRL"),
-            ("eu-west-2", "GBR"),
-            ("eu-central-1", "DEU"),
-            ("eu-central-2", "CHE"),
-            ("us-west-2", "USA"),
-            ("ca-central-1", "CAN"),
-            ("ap-northeast-2", "KOR"),
-            ("me-central-1", "ARE"),
-            ("europe-west1", "BEL"),
-            ("europe-north1", "FIN"),
-            ("europe-north2", "SWE"),
-            ("me-central1", "QAT"),
-            ("us-east5", "USA"),
-            ("eu", "EEE"),
-        ] {
-            let zone = registry.zone_of_region(region).map(|zone| registry.zone(zone).unwrap().code());
-            assert_eq!(zone, Some(country), "{region}");
-        }
-        for unbounded in ["apac", "global", "eu-west-99", ""] {
-            assert_eq!(registry.zone_of_region(unbounded), None, "{unbounded}");
-        }
-    }
-
-    #[test]
-    fn the_surest_word_on_the_place_decides() {
-        let registry = registry();
-        let model = registry.resolve("mistral-large-2512", Some("mistral_ai")).map(|resolution| resolution.model);
-        let mut query = PlaceQuery {
-            provider: Some("aws.bedrock"),
-            model,
-            span_region: Some("eu-west-3"),
-            server_address: Some("https://bedrock-runtime.eu-central-1.amazonaws.com"),
-            region_hint: Some("us"),
-        };
-        assert_eq!(code_and_basis(&registry, &query), ("FRA", Basis::SpanRegion));
-        query.span_region = Some("nowhere-1");
-        assert_eq!(code_and_basis(&registry, &query), ("DEU", Basis::HostRegion));
-        query.server_address = Some("127.0.0.1:8080");
-        assert_eq!(code_and_basis(&registry, &query), ("USA", Basis::ModelRegion));
-        query.region_hint = Some("eu");
-        assert_eq!(code_and_basis(&registry, &query), ("EEE", Basis::ModelRegion));
-        query.region_hint = Some("global");
-        assert_eq!(code_and_basis(&registry, &query), ("SWE", Basis::Provider));
-        assert_eq!(code_and_basis(&registry, &PlaceQuery::default()), ("WOR", Basis::World));
-    }
-
-    #[test]
-    fn a_released_model_at_someone_else_can_be_anywhere() {
-        let registry = registry();
-        let place = |name, provider| {
-            let model = registry.resolve(name, Some(provider)).map(|resolution| resolution.model);
-            assert!(model.is_some(), "{name}");
-            code_and_basis(&registry, &PlaceQuery { provider: Some(provider), model, ..PlaceQuery::default() })
-        };
-        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "groq"), ("WOR", Basis::World));
-        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "openai"), ("WOR", Basis::World));
-        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", "huggingface"), ("USA", Basis::Provider));
-        assert_eq!(place("meta-llama/Meta-Llama-3.1-8B-Instruct", ""), ("USA", Basis::Provider));
-        assert_eq!(place("gpt-4o", "groq"), ("USA", Basis::Provider));
-        assert_eq!(place("gpt-4o", "azure.ai.openai"), ("USA", Basis::Provider));
-    }
-
-    #[test]
-    fn the_data_centre_is_that_of_the_models_provider_else_of_the_named_one() {
-        let registry = registry();
-        let facility = |provider, model| {
-            let place = registry.place(&PlaceQuery { provider: Some(provider), model, ..PlaceQuery::default() });
-            place.facility.and_then(|id| registry.facility(id)).map(Facility::provider)
-        };
-        let claude = registry.resolve("claude-opus-5", None).map(|resolution| resolution.model);
-        assert_eq!(facility("gcp.vertex_ai", claude), Some(Provider::Anthropic));
-        assert_eq!(facility("cohere", None), Some(Provider::Cohere));
-        assert_eq!(facility("ollama", None), None);
-    }
-
-    #[test]
-    fn an_id_of_another_registry_finds_nothing() {
-        let registry = registry();
-        assert_eq!(registry.model(ModelId(u32::MAX)), None);
-        assert_eq!(registry.zone(ZoneId(u32::MAX)), None);
-        assert_eq!(registry.facility(FacilityId(u32::MAX)), None);
+    /// The data centre that a provider attribute's value means.
+    fn facility_named(&self, value: &str) -> Option<FacilityId> {
+        let value = value.trim().trim_matches('"');
+        let best = (0..).map(FacilityId).zip(&self.facilities).map(|(id, facility)| (facility.names_in(value), id));
+        let best = best.max_by_key(|(length, id)| (*length, std::cmp::Reverse(*id))).filter(|(length, _)| *length > 0);
+        best.map(|(_, id)| id).or_else(|| match ProviderHint::read(value) {
+            ProviderHint::Known(provider) => self.facility_at(provider),
+            ProviderHint::Platform | ProviderHint::Unstated | ProviderHint::Other => None,
+        })
     }
 }

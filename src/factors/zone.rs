@@ -7,18 +7,45 @@ use crate::units::{GramsPerKwh, GramsSbEqPerKwh, LitresPerKwh, MegajoulesPerKwh}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ZoneId(pub(super) u32);
 
-/// A zone and its yearly electricity mix.
+/// A country, or a grid inside one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Zone {
     pub(super) code: Box<str>,
-    pub(super) co2e: GramsPerKwh,
-    pub(super) adpe: GramsSbEqPerKwh,
-    pub(super) primary_energy: MegajoulesPerKwh,
-    pub(super) water: LitresPerKwh,
-    pub(super) warnings: Box<[ZoneWarning]>,
+    pub(super) alpha3: Box<str>,
+    pub(super) country: ZoneId,
+    pub(super) grid: Grid,
+    pub(super) mix: Option<Mix>,
 }
 
-/// Which figure of a zone is the world's, for want of its own.
+/// A zone's yearly average.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Greenhouse gases over the life cycle, location-based.
+    pub co2e: GramsPerKwh,
+    /// The year of the figures.
+    pub year: u16,
+    /// Id of the source, or its address.
+    pub source: Box<str>,
+    /// Whose figure it is where the zone has none of its own: its country's code.
+    pub of: Box<str>,
+}
+
+/// A country's electricity as EcoLogits has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mix {
+    /// Greenhouse gases.
+    pub co2e: GramsPerKwh,
+    /// Abiotic depletion.
+    pub adpe: GramsSbEqPerKwh,
+    /// Primary energy.
+    pub primary_energy: MegajoulesPerKwh,
+    /// Water that generating takes.
+    pub water: LitresPerKwh,
+    /// Which figures are not the zone's own.
+    pub warnings: Box<[ZoneWarning]>,
+}
+
+/// Which figure of a mix is the world's, for want of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ZoneWarning {
     /// Abiotic depletion.
@@ -30,40 +57,35 @@ pub enum ZoneWarning {
 }
 
 impl Zone {
-    /// ISO 3166-1 alpha-3, or `WOR` for the world and `EEE` for Europe.
+    /// Electricity Maps' code: ISO 3166-1 alpha-2 of a country, with more behind a dash for a grid inside one; `WOR` for
+    /// the world and `EEE` for Europe, as EcoLogits calls them.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// Greenhouse gases.
+    /// ISO 3166-1 alpha-3 of the country, or `WOR`, or `EEE`.
     #[must_use]
-    pub const fn co2e(&self) -> GramsPerKwh {
-        self.co2e
+    pub fn alpha3(&self) -> &str {
+        &self.alpha3
     }
 
-    /// Abiotic depletion.
+    /// The country that the zone lies in; itself for a country.
     #[must_use]
-    pub const fn adpe(&self) -> GramsSbEqPerKwh {
-        self.adpe
+    pub const fn country(&self) -> ZoneId {
+        self.country
     }
 
-    /// Primary energy.
+    /// The yearly average: its own where it has one, else its country's.
     #[must_use]
-    pub const fn primary_energy(&self) -> MegajoulesPerKwh {
-        self.primary_energy
+    pub const fn grid(&self) -> &Grid {
+        &self.grid
     }
 
-    /// Water that generating takes.
+    /// EcoLogits' figures, which are of countries only.
     #[must_use]
-    pub const fn water(&self) -> LitresPerKwh {
-        self.water
-    }
-
-    /// Which figures are not the zone's own.
-    #[must_use]
-    pub fn warnings(&self) -> &[ZoneWarning] {
-        &self.warnings
+    pub const fn mix(&self) -> Option<&Mix> {
+        self.mix.as_ref()
     }
 }
 

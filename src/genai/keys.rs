@@ -50,6 +50,8 @@ pub enum Meaning {
     ServerAddress,
     /// The called region.
     CloudRegion,
+    /// Energy that somebody metered, where the configuration says under which key.
+    MeteredEnergy,
     /// Our own status: the span was enriched before.
     Enriched,
 }
@@ -62,6 +64,7 @@ impl Meaning {
             self,
             Self::ServerAddress
                 | Self::CloudRegion
+                | Self::MeteredEnergy
                 | Self::Model
                 | Self::Provider
                 | Self::ResponseId

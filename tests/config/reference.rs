@@ -77,7 +77,8 @@ fn every_key_that_is_accepted_occurs_in_it() {
  exporters::otlp_http exporters::otlp_http::compression_params exporters::otlp_http::retry_on_failure
  exporters::otlp_http::tls
  extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
- processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading receivers::otlp
+ processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading
+ processors::gramtrace::reading::energy receivers::otlp
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::grpc::tls
  receivers::otlp::protocols::grpc::auth receivers::otlp::protocols::http::auth
  receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service extensions::bearertokenauth extensions::basicauth

@@ -2,7 +2,7 @@
 
 use gramtrace::estimate::ecologits::{Bounds, End};
 use gramtrace::estimate::{Method, ModelCall};
-use gramtrace::factors::{ArchitectureKind, Facility, LookupError, Model, Place, PlaceQuery, Registry, Zone};
+use gramtrace::factors::{ArchitectureKind, Facility, LookupError, Mix, Model, Place, PlaceQuery, Registry, Zone};
 use gramtrace::units::{Quantity, Range, TokenUsage, Tokens};
 
 use crate::csv::{Row, rows};
@@ -13,6 +13,7 @@ struct Case<'r> {
     row: Row,
     model: &'r Model,
     zone: &'r Zone,
+    mix: &'r Mix,
     facility: &'r Facility,
     call: ModelCall,
 }
@@ -50,11 +51,11 @@ fn look_up(registry: &Registry, row: &Row) -> Result<ModelCall, LookupError> {
     let query = PlaceQuery { provider: Some(&row["provider"]), model: Some(model), ..PlaceQuery::default() };
     let mut place: Place = registry.place(&query);
     if !row["zone_arg"].is_empty() {
-        place.zone = registry.zone_by_code(&row["zone_arg"])?;
+        place.zone = registry.ecologits_zone(&row["zone_arg"])?;
     }
     let output = Tokens::new(row["output_tokens"].parse().expect("tokens"));
     let usage = TokenUsage { input: Tokens::new(1000), output, ..TokenUsage::default() };
-    Ok(ModelCall { model, place, usage, duration_s: row["request_latency_s"].parse().ok() })
+    Ok(ModelCall { model: Some(model), place, usage, duration_s: row["request_latency_s"].parse().ok(), metered: None })
 }
 
 fn all_rows() -> Vec<Row> {
@@ -66,10 +67,12 @@ fn for_each_output(check: impl Fn(&Registry, &Case<'_>)) {
     let mut cases = 0;
     for row in all_rows().into_iter().filter(|row| row["errors"].is_empty()) {
         let call = look_up(&registry, &row).expect("a registered model");
-        let model = registry.model(call.model).expect("a model");
-        let zone = registry.zone(call.place.zone).expect("a zone");
-        let facility = call.place.facility.and_then(|id| registry.facility(id)).expect("a facility");
-        check(&registry, &Case { row, model, zone, facility, call });
+        let model = call.model.and_then(|id| registry.model(id)).expect("a model");
+        let zone = registry.zone(registry.ecologits_country(call.place.zone)).expect("a zone");
+        let mix = zone.mix().expect("a mix");
+        let host = model.provider().and_then(|provider| registry.facility_at(provider));
+        let facility = host.and_then(|id| registry.facility(id)).expect("a facility");
+        check(&registry, &Case { row, model, zone, mix, facility, call });
         cases += 1;
     }
     assert_eq!(cases, 120);
@@ -78,24 +81,24 @@ fn for_each_output(check: impl Fn(&Registry, &Case<'_>)) {
 #[test]
 fn factors_are_those_of_the_package() {
     for_each_output(|_, case| {
-        let architecture = case.model.architecture();
+        let architecture = case.model.architecture().expect("an architecture");
         case.are_near(|end| format!("active_b_{end}"), (architecture.active.min.get(), architecture.active.max.get()));
         case.are_near(|end| format!("total_b_{end}"), (architecture.total.min.get(), architecture.total.max.get()));
         let kind =
             if case.field("arch") == "moe" { ArchitectureKind::MixtureOfExperts } else { ArchitectureKind::Dense };
         assert_eq!(architecture.kind, kind);
-        let deployment = case.model.deployment();
-        assert_eq!(deployment.tokens_per_s, case.field("tps").parse().ok());
-        assert_eq!(deployment.first_token_s, case.field("ttft").parse().ok());
+        let speed = case.model.speed();
+        assert_eq!(speed.tokens_per_s, case.field("tps").parse().ok());
+        assert_eq!(speed.first_token_s, case.field("ttft").parse().ok());
         case.is_range("pue", &case.facility.pue(), 1.0);
         case.is_range("wue_onsite", &case.facility.wue(), 1.0);
-        assert_eq!(case.zone.code(), case.field("zone_used"));
-        case.is_near("grid_gwp_kg_kwh", case.zone.co2e().get() / 1000.0);
-        case.is_near("grid_adpe", case.zone.adpe().get() / 1000.0);
-        case.is_near("grid_pe", case.zone.primary_energy().get());
-        case.is_near("grid_wue_l_kwh", case.zone.water().get());
+        assert_eq!(case.zone.alpha3(), case.field("zone_used"));
+        case.is_near("grid_gwp_kg_kwh", case.mix.co2e.get() / 1000.0);
+        case.is_near("grid_adpe", case.mix.adpe.get() / 1000.0);
+        case.is_near("grid_pe", case.mix.primary_energy.get());
+        case.is_near("grid_wue_l_kwh", case.mix.water.get());
         let of_model = case.model.warnings().iter().map(|warning| warning.name());
-        let warnings: Vec<_> = of_model.chain(case.zone.warnings().iter().map(|warning| warning.name())).collect();
+        let warnings: Vec<_> = of_model.chain(case.mix.warnings.iter().map(|warning| warning.name())).collect();
         assert_eq!(warnings.join("|"), case.field("warnings"), "{}", case.field("case_id"));
     });
 }

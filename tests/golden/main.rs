@@ -6,3 +6,5 @@ mod csv;
 mod ecologits;
 mod names;
 mod on_spans;
+mod scenarios;
+mod tracker;

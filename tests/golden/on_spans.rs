@@ -64,8 +64,12 @@ fn double(span: &Span, key: &str) -> f64 {
 
 #[test]
 fn spans_carry_what_the_package_computes() {
-    let settings =
-        EnrichSettings { significant_digits: 17, detail: gramtrace::enrich::Detail::Full, ..EnrichSettings::default() };
+    let settings = EnrichSettings {
+        significant_digits: 17,
+        detail: gramtrace::enrich::Detail::Full,
+        method: gramtrace::estimate::Method::EcoLogits,
+        ..EnrichSettings::default()
+    };
     let enricher = Enricher::new(Arc::new(Registry::builtin().unwrap()), &settings);
     let mut cases = 0;
     for row in rows(include_str!("data/ecologits.csv")) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct ModelsTable {
     pub(super) aliases: Vec<AliasRow>,
     pub(super) models: Vec<ModelRow>,
@@ -26,7 +26,7 @@ pub(super) struct ModelRow {
     pub(super) architecture: ArchitectureRow,
     pub(super) warnings: Option<Vec<String>>,
     pub(super) sources: Option<Vec<String>>,
-    pub(super) deployment: Option<DeploymentRow>,
+    pub(super) deployment: Option<SpeedRow>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ pub(super) enum NumberOrRange {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct DeploymentRow {
+pub(super) struct SpeedRow {
     pub(super) tps: Option<f64>,
     pub(super) ttft: Option<f64>,
 }
@@ -94,18 +94,41 @@ pub(super) struct CloudRegions {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Areas {
-    pub(super) countries: BTreeMap<String, String>,
+    pub(super) zones: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct EmberTable {
+    pub(super) year: String,
+    pub(super) areas: Vec<EmberArea>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EmberArea {
+    pub(super) iso3: String,
+    pub(super) g_co2e_per_kwh: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct RegistryTable {
     pub(super) version: String,
     pub(super) makers: Makers,
     pub(super) identities: Vec<Identities>,
     pub(super) scopes: Vec<Scopes>,
+    pub(super) reduced_precision: Vec<String>,
+    pub(super) validity: Vec<ValidFrom>,
 }
 
+/// From when on a row's name means its model: before, it meant another.
 #[derive(Debug, Deserialize)]
+pub(super) struct ValidFrom {
+    pub(super) provider: String,
+    pub(super) name: String,
+    /// `YYYY-MM-DD`.
+    pub(super) from: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Makers {
     pub(super) providers: BTreeMap<String, String>,
     pub(super) organisations: BTreeMap<String, String>,

@@ -1,0 +1,140 @@
+//! The registries that a configuration asks for, one a processor: files are read and laid over each other, sites and
+//! deployments are resolved. All of them load, or none does and everything that is wrong is told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{
+    BUILTIN, BoundaryConfig, ComponentId, Config, DeploymentConfig, EnergyReadingConfig, GramtraceConfig,
+    MeteredConfig, NumberConfig, SiteConfig,
+};
+use crate::document::{DocumentError, DocumentErrors};
+use crate::enrich::EnergyReading;
+use crate::factors::{
+    Boundary, DeploymentSettings, EnergyFactor, OperatorSettings, Registry, RegistryFile, SiteSettings, Spread,
+};
+use crate::units::{Quantity, Range};
+
+/// Whether the registries that a configuration asks for load; nothing is kept.
+///
+/// # Errors
+/// Everything that is wrong with their files, and with what is said about sites and deployments.
+pub fn check(config: &Config) -> Result<(), DocumentErrors> {
+    load(config).map(drop)
+}
+
+/// The registry of every processor.
+pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry>>, DocumentErrors> {
+    let mut errors = Vec::new();
+    let mut registries = BTreeMap::new();
+    for (id, gramtrace) in &config.processors {
+        match registry(id, gramtrace) {
+            Ok(registry) => {
+                registries.insert(id.clone(), Arc::new(registry));
+            }
+            Err(wrong) => {
+                let new: Vec<_> = wrong.0.into_iter().filter(|error| !errors.contains(error)).collect();
+                errors.extend(new);
+            }
+        }
+    }
+    if errors.is_empty() { Ok(registries) } else { Err(DocumentErrors(errors)) }
+}
+
+fn registry(id: &ComponentId, config: &GramtraceConfig) -> Result<Registry, DocumentErrors> {
+    let mut files = Vec::new();
+    let mut errors = Vec::new();
+    for name in &config.registry {
+        if name == BUILTIN {
+            files.extend(RegistryFile::builtin());
+            continue;
+        }
+        match RegistryFile::read(Path::new(name)) {
+            Ok(file) => files.push(file),
+            Err(wrong) => errors.extend(wrong.0),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(DocumentErrors(errors));
+    }
+    Registry::load(&files)?.furnished(&operator(config)).map_err(|wrong| {
+        let of_key = |error: crate::factors::OperatorError| {
+            let path = format!("processors::{id}::{}", error.path);
+            DocumentError { file: None, line: None, path, message: error.message }
+        };
+        DocumentErrors(wrong.into_iter().map(of_key).collect())
+    })
+}
+
+fn operator(config: &GramtraceConfig) -> OperatorSettings {
+    OperatorSettings {
+        sites: config.sites.iter().map(|(name, site)| site_settings(name, site)).collect(),
+        deployments: config
+            .deployments
+            .iter()
+            .map(|(name, deployment)| deployment_settings(name, deployment))
+            .collect(),
+    }
+}
+
+fn site_settings(name: &str, config: &SiteConfig) -> SiteSettings {
+    SiteSettings {
+        name: name.to_owned(),
+        zone: config.zone.clone(),
+        pue: config.pue.map(range),
+        wue: config.wue_l_per_kwh.map(range),
+        services: config.services.clone(),
+    }
+}
+
+fn deployment_settings(name: &str, config: &DeploymentConfig) -> DeploymentSettings {
+    DeploymentSettings {
+        name: name.to_owned(),
+        model: config.model.clone(),
+        site: config.site.clone(),
+        energy: config.energy.as_ref().map(energy_factor),
+    }
+}
+
+fn energy_factor(config: &MeteredConfig) -> EnergyFactor {
+    EnergyFactor {
+        per_output: config.wh_per_output_token.map(spread),
+        per_input: config.wh_per_input_token.map(spread),
+        per_request: config.wh_per_request.map(spread),
+        boundary: boundary(config.boundary),
+    }
+}
+
+/// Where spans carry metered energy, if anywhere.
+pub(super) fn energy_reading(config: &EnergyReadingConfig) -> Option<EnergyReading> {
+    let attribute = config.attribute.clone()?;
+    Some(EnergyReading { attribute, wh_per_unit: config.unit.wh(), boundary: boundary(config.boundary) })
+}
+
+const fn boundary(config: BoundaryConfig) -> Boundary {
+    match config {
+        BoundaryConfig::Accelerator => Boundary::Accelerator,
+        BoundaryConfig::It => Boundary::It,
+        BoundaryConfig::Facility => Boundary::Facility,
+    }
+}
+
+/// The configuration has checked bounds and order.
+fn range<T: Quantity>(number: NumberConfig) -> Range<T> {
+    match spread(number) {
+        Spread::Tier(value) => Range::exact(value),
+        Spread::Own(range) => range,
+    }
+}
+
+fn spread<T: Quantity>(number: NumberConfig) -> Spread<T> {
+    match (number.value.map(T::saturating), number.range) {
+        (value, Some((low, high))) => {
+            let ends = Range::geometric(T::saturating(low), T::saturating(high));
+            let with_value = value.and_then(|value| Range::new(ends.low(), value, ends.high()).ok());
+            Spread::Own(with_value.unwrap_or(ends))
+        }
+        (value, None) => Spread::Tier(value.unwrap_or_else(|| T::saturating(0.0))),
+    }
+}

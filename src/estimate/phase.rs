@@ -1,0 +1,293 @@
+//! gramtrace's own method: each class of tokens has a weight relative to an output token, whose energy is measured, or
+//! fitted to measurements, or that of a class. Host, idle machines and data centre come on top where the factor's
+//! boundary leaves them out. Its constants, with their evidence, are data: config/factors/methods.yaml.
+
+use crate::factors::{
+    Architecture, Boundary, EnergyFactor, Facility, Factor, FitCoefficients, Model, ModelKind, PhaseConstants,
+    Precision, Registry, Spread, Tier,
+};
+use crate::units::{BillionParameters, GramsCo2e, Millilitres, Quantity, Range, Ratio, TokenUsage, Tokens, WattHours};
+
+use super::{Estimate, GridUse, ModelCall, ecologits, facility_of, tracker};
+
+/// The method's id.
+pub const ID: &str = "gramtrace/2026.1";
+
+/// What one end of the range, or its value, is computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Inputs {
+    /// Of an output token, within the factor's boundary, Wh.
+    pub output_wh: f64,
+    /// Of an uncached input token, likewise.
+    pub input_wh: f64,
+    /// Of a token read from a cache, likewise.
+    pub cache_read_wh: f64,
+    /// Of a token written to a cache, likewise.
+    pub cache_write_wh: f64,
+    /// Of the request, likewise.
+    pub request_wh: f64,
+    /// From the factor's boundary to whole machines that are kept ready: host times idle, or 1.
+    pub machine: f64,
+    /// From machines to the data centre.
+    pub pue: f64,
+}
+
+/// The formula: energy of a call with everything around it, in Wh.
+///
+/// By hand: a model whose output token takes 0.36 J = 0.0001 Wh of its GPUs, an input token a fifth of that, 1000
+/// tokens in, of which 500 from a cache at a fiftieth, 300 out. Weighted, that is 300 + 0.2 x 500 + 0.02 x 500 = 410 output
+/// tokens, 0.041 Wh; times host 1.43 and idle 1.12 0.0656656 Wh; times PUE 1.2 0.07879872 Wh.
+/// ```
+/// use gramtrace::estimate::phase::{Inputs, facility_wh};
+/// use gramtrace::units::{TokenUsage, Tokens};
+///
+/// let inputs = Inputs {
+///     output_wh: 1e-4,
+///     input_wh: 0.2e-4,
+///     cache_read_wh: 0.02e-4,
+///     cache_write_wh: 0.22e-4,
+///     request_wh: 0.0,
+///     machine: 1.43 * 1.12,
+///     pue: 1.2,
+/// };
+/// let usage = TokenUsage {
+///     input: Tokens::new(1000),
+///     output: Tokens::new(300),
+///     cache_read: Some(Tokens::new(500)),
+///     ..TokenUsage::default()
+/// };
+/// assert!((facility_wh(&inputs, &usage) - 0.07879872).abs() < 1e-12);
+/// ```
+#[must_use]
+pub fn facility_wh(inputs: &Inputs, usage: &TokenUsage) -> f64 {
+    let read = usage.cache_read.unwrap_or_default();
+    let write = usage.cache_write.unwrap_or_default();
+    let uncached = usage.input.saturating_sub(read).saturating_sub(write);
+    let tokens_wh = inputs.output_wh * usage.output.as_f64()
+        + inputs.input_wh * uncached.as_f64()
+        + inputs.cache_read_wh * read.as_f64()
+        + inputs.cache_write_wh * write.as_f64();
+    inputs.pue * inputs.machine * (inputs.request_wh + tokens_wh)
+}
+
+/// The fit: energy of an output token on H100 GPUs, in Wh, from the parameters that a token passes and that are in
+/// memory.
+///
+/// By hand, with round coefficients: ln J = -1.2 + 0.3 ln 10 + 0.7 ln 100 - 0.8 ln 64 + 0.04 (ln 64)^2
+/// = -1.2 + 0.69078 + 3.22362 - 3.32711 + 0.69186 = 0.07915, so 1.08236 J = 3.00657e-4 Wh.
+/// ```
+/// use gramtrace::estimate::phase::fitted_wh;
+/// use gramtrace::factors::{FitCoefficients, Precision};
+///
+/// let fit = FitCoefficients {
+///     constant: -1.2,
+///     ln_active_b: 0.3,
+///     ln_total_b: 0.7,
+///     ln_batch: -0.8,
+///     ln_batch_squared: 0.04,
+///     reduced_precision: -0.5,
+///     batch: 64.0,
+/// };
+/// assert!((fitted_wh(&fit, 10.0, 100.0, Precision::Full) / 3.00657e-4 - 1.0).abs() < 1e-5);
+/// ```
+#[must_use]
+pub fn fitted_wh(fit: &FitCoefficients, active_b: f64, total_b: f64, precision: Precision) -> f64 {
+    let ln_batch = fit.batch.ln();
+    let of_precision = match precision {
+        Precision::Full => 0.0,
+        Precision::Reduced => fit.reduced_precision,
+    };
+    let ln_joules = fit.constant
+        + fit.ln_active_b * active_b.ln()
+        + fit.ln_total_b * total_b.ln()
+        + fit.ln_batch * ln_batch
+        + fit.ln_batch_squared * ln_batch * ln_batch
+        + of_precision;
+    ln_joules.exp() / 3600.0
+}
+
+/// Low, value and high: the formula runs once for each. Uncertain factors multiply, so that their logarithms add; every
+/// low end goes into low, every high end into high.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ends<T> {
+    /// From every low end.
+    pub low: T,
+    /// From every value.
+    pub value: T,
+    /// From every high end.
+    pub high: T,
+}
+
+impl<T: Copy> Ends<T> {
+    fn map<U>(&self, of: impl Fn(T) -> U) -> Ends<U> {
+        Ends { low: of(self.low), value: of(self.value), high: of(self.high) }
+    }
+
+    fn with<U: Copy, V>(&self, other: &Ends<U>, of: impl Fn(T, U) -> V) -> Ends<V> {
+        Ends { low: of(self.low, other.low), value: of(self.value, other.value), high: of(self.high, other.high) }
+    }
+}
+
+impl Ends<f64> {
+    fn of<T: Quantity>(range: &Range<T>) -> Self {
+        Self { low: range.low().get(), value: range.value().get(), high: range.high().get() }
+    }
+
+    fn times(&self, other: &Self) -> Self {
+        self.with(other, |one, other| one * other)
+    }
+
+    fn within(value: f64, factor: f64) -> Self {
+        Self { low: value / factor, value, high: value * factor }
+    }
+
+    /// As a quantity; rounding must not push a value past its ends.
+    pub(super) fn range<T: Quantity>(&self) -> Range<T> {
+        let value = T::saturating(self.value);
+        let low = T::saturating(self.low.min(value.get()));
+        Range::new(low, value, T::saturating(self.high.max(value.get()))).unwrap_or(Range::exact(value))
+    }
+}
+
+/// The factor between value and ends for an entry of a tier.
+#[must_use]
+pub fn tier_factor(constants: &PhaseConstants, tier: Tier, architecture: Option<&Architecture>) -> f64 {
+    let is_small =
+        architecture.is_some_and(|architecture| architecture.total.range().value().get() <= constants.small_total_b);
+    let [a, b, c, d, e] = constants.tiers;
+    match tier {
+        Tier::A => a,
+        Tier::B => b,
+        Tier::C => c,
+        Tier::D if is_small => constants.small,
+        Tier::D => d,
+        Tier::E => e,
+    }
+    .get()
+}
+
+pub(super) fn estimate(registry: &Registry, call: &ModelCall) -> Option<Estimate> {
+    let constants = registry.phase()?;
+    let model = registry.model(call.model?)?;
+    let factor = tier_factor(constants, model.tier(), model.architecture());
+    let (tokens, boundary) = match model.factor()? {
+        Factor::Co2e(own) => return Some(tracker::from_grams(tracker::grams(own, &call.usage), model.tier(), factor)),
+        Factor::Energy(own) => (of_factor(constants, own, factor), own.boundary),
+        Factor::Architecture => {
+            let output = fitted(constants, model, model.architecture()?).times(&Ends::within(1.0, factor));
+            (weighted(constants, &output, None), Boundary::Accelerator)
+        }
+    };
+    around(registry, call, model.tier(), &tokens, boundary)
+}
+
+/// An output token's energy by the fit. What a maker has not published is taken to run in 8 bits.
+fn fitted(constants: &PhaseConstants, model: &Model, architecture: &Architecture) -> Ends<f64> {
+    let precision = if model.is_released() { model.precision() } else { Precision::Reduced };
+    let ends = |range: Range<BillionParameters>| Ends::of(&range);
+    let (active, total) = (ends(architecture.active.range()), ends(architecture.total.range()));
+    active.with(&total, |active_b, total_b| fitted_wh(&constants.fit, active_b, total_b, precision))
+}
+
+/// What tokens take, within the boundary of the factor that an entry or operator gave.
+pub(super) fn of_factor(constants: &PhaseConstants, own: &EnergyFactor, factor: f64) -> Ends<Inputs> {
+    let ends = |spread: Spread<WattHours>| match spread {
+        Spread::Tier(value) => Ends::within(value.get(), factor),
+        Spread::Own(range) => Ends::of(&range),
+    };
+    let usual_input = constants.input.value().get();
+    let input = own.per_input.map(ends);
+    let none = Ends::within(0.0, 1.0);
+    // A token of which nothing is said takes what the other implies; where only requests are metered, nothing.
+    let output = own.per_output.map(ends).or_else(|| input.map(|input| input.map(|wh| wh / usual_input)));
+    let request = own.per_request.map_or(none, ends);
+    let tokens = weighted(constants, &output.unwrap_or(none), input.as_ref());
+    tokens.with(&request, |inputs, request_wh| Inputs { request_wh, ..inputs })
+}
+
+/// Every class of tokens by its weight.
+fn weighted(constants: &PhaseConstants, output: &Ends<f64>, input: Option<&Ends<f64>>) -> Ends<Inputs> {
+    let weight = |range: &Range<Ratio>| match input {
+        // Cached tokens keep their proportion to an input token that is known.
+        Some(input) => {
+            let usual_input = constants.input.value().get();
+            Ends::of(range).map(|weight| weight / usual_input).times(input)
+        }
+        None => Ends::of(range).times(output),
+    };
+    let input_wh = input.copied().unwrap_or_else(|| weight(&constants.input));
+    let with_input = output.with(&input_wh, |output_wh, input_wh| Inputs { output_wh, input_wh, ..Inputs::default() });
+    let with_read =
+        with_input.with(&weight(&constants.cache_read), |inputs, cache_read_wh| Inputs { cache_read_wh, ..inputs });
+    with_read.with(&weight(&constants.cache_write), |inputs, cache_write_wh| Inputs { cache_write_wh, ..inputs })
+}
+
+/// From tokens to everything around them, at the place of the call.
+pub(super) fn around(
+    registry: &Registry,
+    call: &ModelCall,
+    tier: Tier,
+    tokens: &Ends<Inputs>,
+    boundary: Boundary,
+) -> Option<Estimate> {
+    let constants = registry.phase()?;
+    let facility = registry.facility(facility_of(registry, call))?;
+    let machine = match boundary {
+        Boundary::Accelerator => Ends::of(&constants.host).times(&Ends::of(&constants.idle)),
+        Boundary::It | Boundary::Facility => Ends::within(1.0, 1.0),
+    };
+    let pue = Ends::of(&boundary.pue(facility.pue()));
+    let inputs = tokens.with(&machine, |inputs, machine| Inputs { machine, ..inputs });
+    let inputs = inputs.with(&pue, |inputs, pue| Inputs { pue, ..inputs });
+    let energy = inputs.map(|inputs| facility_wh(&inputs, &call.usage));
+    from_energy(registry, call, tier, &energy, boundary)
+}
+
+/// From energy to what it causes.
+pub(super) fn from_energy(
+    registry: &Registry,
+    call: &ModelCall,
+    tier: Tier,
+    energy: &Ends<f64>,
+    boundary: Boundary,
+) -> Option<Estimate> {
+    let facility = registry.facility(facility_of(registry, call))?;
+    let co2e_per_kwh = registry.intensity(&call.place)?;
+    let co2e = energy.map(|wh| wh / 1000.0 * co2e_per_kwh.get());
+    let pue = boundary.pue(facility.pue());
+    let is_pue_applied = boundary != Boundary::Facility;
+    Some(Estimate {
+        energy_wh: Some(energy.range()),
+        co2e_g: co2e.range(),
+        embodied_co2e_g: embodied(registry, call),
+        adpe_gsbeq: None,
+        pe_mj: None,
+        water_ml: water(registry, call, facility, energy),
+        tier,
+        pue: is_pue_applied.then_some(pue),
+        grid: Some(GridUse { zone: call.place.zone, co2e: co2e_per_kwh, is_alpha3: false }),
+    })
+}
+
+/// Hardware as EcoLogits shares it: by the time of generating. An embedding takes the time of as many output tokens as
+/// its input weighs, rounded up.
+fn embodied(registry: &Registry, call: &ModelCall) -> Option<Range<GramsCo2e>> {
+    let model = registry.model(call.model?)?;
+    let mut call = *call;
+    if model.kind() == ModelKind::Embedding {
+        let weight = registry.phase()?.input.value().get();
+        let weighed = (call.usage.input.as_f64() * weight).ceil();
+        call.usage.output = Tokens::rounded(weighed);
+    }
+    let bounds = ecologits::hardware(model.architecture()?, model.speed(), &call);
+    Some(Range::between(GramsCo2e::saturating(bounds.0), GramsCo2e::saturating(bounds.1)))
+}
+
+/// Water as EcoLogits counts it: on the site by the machines' energy, and for the electricity.
+fn water(registry: &Registry, call: &ModelCall, facility: &Facility, energy: &Ends<f64>) -> Option<Range<Millilitres>> {
+    let country = registry.zone(registry.ecologits_country(call.place.zone))?;
+    let grid_l_per_kwh = country.mix()?.water.get();
+    let (pue, wue) = (Ends::of(&facility.pue()), Ends::of(&facility.wue()));
+    let site = energy.with(&pue, |wh, pue| wh / pue).times(&wue);
+    Some(site.with(energy, |site_ml, wh| site_ml + wh * grid_l_per_kwh).range())
+}

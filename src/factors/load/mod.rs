@@ -1,0 +1,82 @@
+//! From files to a registry: each file is recognised by what it holds and read into a draft, later ones over earlier
+//! ones; the draft is then put together. Anything wrong is told with file, line, key and cure; all or nothing loads.
+
+mod assemble;
+mod draft;
+mod ecologits;
+mod entries;
+mod factor;
+mod file;
+mod grids;
+mod hourly;
+mod kind;
+mod number;
+mod scenarios;
+mod sections;
+mod tables;
+mod tracker;
+mod zones;
+
+use sha2::{Digest, Sha256};
+
+pub use file::RegistryFile;
+
+use crate::document::DocumentErrors;
+
+use super::registry::Registry;
+use draft::Draft;
+
+/// Everything that is wrong with a set of files; never empty. Its text is a line for each.
+pub type RegistryErrors = DocumentErrors;
+
+impl Registry {
+    /// The registry that is built in.
+    ///
+    /// # Errors
+    /// [`RegistryErrors`] where a built-in file is broken, which the tests of the build exclude.
+    pub fn builtin() -> Result<Self, RegistryErrors> {
+        Self::load(&RegistryFile::builtin())
+    }
+
+    /// The registry that files make, each laid over those before it: an entry replaces the whole entry of the same id.
+    /// Pure: the same files make the same registry, under the same label.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the files and of their lines.
+    pub fn load(files: &[RegistryFile]) -> Result<Self, RegistryErrors> {
+        let mut draft = Draft::default();
+        for file in files {
+            kind::read(file, &mut draft);
+        }
+        let label = label(draft.version.as_deref().unwrap_or(UNVERSIONED), files);
+        assemble::assemble(draft, label)
+    }
+}
+
+/// The version of a set of files of which none says one.
+const UNVERSIONED: &str = "0";
+
+/// Names and lengths are hashed too, so that no two sets of files run together to the same bytes.
+fn label(version: &str, files: &[RegistryFile]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(format!("{}\n{}\n", file.stem(), file.bytes().len()));
+        hash.update(file.bytes());
+    }
+    let digest = hash.finalize();
+    let head: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{version}+{head}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_changes_with_every_byte() {
+        let of = |text: &'static str| label("1", &[RegistryFile::new("some/a", text.as_bytes())]);
+        assert_ne!(of("x"), of("y"));
+        // The first four bytes of the sha256 of "a\n1\nx".
+        assert_eq!(of("x"), "1+73f557b1");
+    }
+}
