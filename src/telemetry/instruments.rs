@@ -61,6 +61,8 @@ const INSTRUMENTS: &[Instrument] = &[
     of_the_collector(name::RESIDENT, "By", Shape::Level),
     instrument(name::BUILD_INFO, "gramtrace.build.info", "1", Shape::Level),
     instrument(name::REQUESTS, "gramtrace.receiver.requests", "{requests}", Shape::Count),
+    instrument(name::HANDSHAKES, "gramtrace.receiver.tls_handshakes", "{handshakes}", Shape::Count),
+    instrument(name::TLS_RELOADS, "gramtrace.receiver.tls_reloads", "{reloads}", Shape::Count),
     instrument(name::RECEIVED, "gramtrace.receiver.received_items", "{items}", Shape::Count),
     instrument(name::INSIDE, "gramtrace.receiver.in_flight_items", "{items}", Shape::Level),
     instrument(name::ADMITTED, "gramtrace.exporter.admitted_items", "{items}", Shape::Count),
