@@ -16,7 +16,8 @@ from report import Report
 from sink import Sink
 
 HERE = Path(__file__).parent
-
+# What spans.json expects was computed with the EcoLogits package.
+PROCESSOR = "{method: ecologits/0.11.3}"
 
 CLIENTS = [
     Client("python", "grpc", "none"),
@@ -58,7 +59,7 @@ def check(report, exporter, folder, sink, options):
     """Runs every client against one exporter's gramtrace, or against the sink itself where the exporter is None."""
     scenario = json.loads((HERE / "spans.json").read_text("utf-8"))
     clients = [client for client in CLIENTS if options.js or client.language != "javascript"]
-    gateway = Gateway(options.gramtrace, folder, sink, exporter) if exporter else None
+    gateway = Gateway(options.gramtrace, folder, sink, exporter, PROCESSOR) if exporter else None
     ports = gateway.ports if gateway else {"grpc": sink.grpc_port, "http": sink.http_port}
     try:
         for number, client in enumerate(clients):
