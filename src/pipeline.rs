@@ -86,6 +86,7 @@ impl Pipeline {
         let tally = &books.tally;
         tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
+        self.metrics.unlisted(tally.unlisted);
         tally.calls().for_each(|(status, calls)| self.metrics.calls(status, calls));
         tally.tokens().for_each(|(class, tokens)| self.metrics.tokens(class, tokens));
         for (name, provider) in &books.unknown_models {

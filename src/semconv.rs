@@ -157,6 +157,38 @@ pub mod read {
     /// Values of [`MLFLOW_SPAN_TYPE`], without quotes, on model calls.
     pub const MLFLOW_INFERENCE: &[&str] = &["CHAT_MODEL", "LLM", "EMBEDDING"];
 
+    /// Whether `key` is in one of the lists or stands by itself, so that it has a meaning already.
+    #[must_use]
+    pub fn is_read(key: &str) -> bool {
+        const SINGLE: &[&str] = &[
+            OPERATION,
+            OPENINFERENCE_KIND,
+            AI_OPERATION,
+            TRACELOOP_KIND,
+            LANGFUSE_TYPE,
+            SPAN_TYPE,
+            LLM_REQUEST_TYPE,
+            MLFLOW_SPAN_TYPE,
+            PLAIN_INPUT_TOKENS,
+            PLAIN_OUTPUT_TOKENS,
+            SERVER_ADDRESS,
+            CLOUD_REGION,
+        ];
+        const LISTS: &[&[&str]] = &[
+            INPUT_TOKENS,
+            OUTPUT_TOKENS,
+            USAGE_JSON,
+            CACHE_READ_TOKENS,
+            CACHE_WRITE_TOKENS,
+            REASONING_TOKENS,
+            TOTAL_TOKENS,
+            MODELS,
+            PROVIDERS,
+            RESPONSE_IDS,
+        ];
+        LISTS.iter().copied().chain([SINGLE]).any(|list| list.contains(&key))
+    }
+
     /// Instrumentation scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
     pub const INPUT_EXCLUDES_CACHE_SCOPES: &[&str] =
         &["openlit.instrumentation.anthropic", "opentelemetry.instrumentation.botocore*", "com.anthropic.claude_code*"];

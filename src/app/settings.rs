@@ -9,8 +9,8 @@ use super::{delivery, registries};
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
-    GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, Secret,
-    ServerTlsConfig,
+    GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, RoleRuleConfig,
+    Secret, ServerTlsConfig,
 };
 use crate::enrich::{Detail, EnrichSettings, UnknownModels};
 use crate::estimate::Method;
@@ -18,7 +18,7 @@ use crate::exporter::{
     DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Problem, TlsSettings,
     Verbosity, http_endpoint,
 };
-use crate::genai::{Extensions, Meaning, MemorySettings};
+use crate::genai::{Extensions, Meaning, MemorySettings, RoleRule};
 use crate::otlp::Signal;
 use crate::receiver::{
     BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol, ServerTlsSettings, TlsVersion,
@@ -190,8 +190,15 @@ fn extensions(config: &ReadingConfig) -> Extensions {
         keys: keys.map(|(meaning, names)| (meaning, names.clone())).into(),
         inference_operations: config.inference_operations.clone(),
         aggregate_operations: config.aggregate_operations.clone(),
+        inference: rules(&config.inference),
+        aggregate: rules(&config.aggregate),
         input_excludes_cache_scopes: config.input_excludes_cache_scopes.clone(),
     }
+}
+
+fn rules(rules: &[RoleRuleConfig]) -> Vec<RoleRule> {
+    let rule = |it: &RoleRuleConfig| RoleRule { attribute: it.attribute.clone(), values: it.values.clone() };
+    rules.iter().map(rule).collect()
 }
 
 pub(super) fn grpc_exporter(id: &ComponentId, config: &OtlpGrpcExporterConfig) -> GrpcExporterSettings {

@@ -47,7 +47,7 @@ pub use premises::{
     BoundaryConfig, DeploymentConfig, EnergyReadingConfig, EnergyUnit, MeteredConfig, NumberConfig, SiteConfig,
 };
 pub use processor::{BUILTIN, BandConfig, Detail, GramtraceConfig, Method, UnknownModels};
-pub use reading::{MemoryConfig, ReadingConfig};
+pub use reading::{MemoryConfig, ReadingConfig, RoleRuleConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
 pub use server_tls::{ServerTlsConfig, TlsVersion};

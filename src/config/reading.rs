@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::premises::EnergyReadingConfig;
 use super::section::{Field, Section};
+use crate::semconv::read;
 
 /// `reading`: names that are tried behind the built-in ones, in their order, so that a new dialect needs no new version.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -34,10 +35,23 @@ pub struct ReadingConfig {
     pub inference_operations: Vec<String>,
     /// Values of `gen_ai.operation.name` on spans that repeat their children.
     pub aggregate_operations: Vec<String>,
+    /// Attributes whose values make a span a model call.
+    pub inference: Vec<RoleRuleConfig>,
+    /// Attributes whose values make a span one that repeats its children.
+    pub aggregate: Vec<RoleRuleConfig>,
     /// Instrumentation scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
     pub input_excludes_cache_scopes: Vec<String>,
     /// Where spans carry metered energy.
     pub energy: EnergyReadingConfig,
+}
+
+/// An attribute whose value decides what a span is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct RoleRuleConfig {
+    /// Its key; it may be one that is read anyway.
+    pub attribute: String,
+    /// Values that decide, in any case; any value where there are none.
+    pub values: Vec<String>,
 }
 
 /// `memory`: what is remembered of calls, so that one that several requests report counts once.
@@ -78,6 +92,14 @@ impl ReadingConfig {
         for (name, list) in lists {
             if let Some(field) = section.field(name) {
                 *list = names(&field, &mut seen);
+                if ATTRIBUTES.contains(&name) {
+                    refuse_what_is_read(&field);
+                }
+            }
+        }
+        for (name, list) in [("inference", &mut config.inference), ("aggregate", &mut config.aggregate)] {
+            if let Some(field) = section.field(name) {
+                *list = field.items().filter_map(|item| RoleRuleConfig::read(item.section()?)).collect();
             }
         }
         if let Some(energy) = section.section("energy") {
@@ -85,6 +107,48 @@ impl ReadingConfig {
         }
         section.finish(&[]);
         config
+    }
+}
+
+/// The lists whose names are attributes.
+const ATTRIBUTES: &[&str] = &[
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+    "models",
+    "providers",
+    "response_ids",
+];
+
+/// A built-in name keeps its meaning and its place, so one in the configuration would be passed over.
+fn refuse_what_is_read(list: &Field<'_>) {
+    for item in list.items().filter(|item| !item.is_reported()) {
+        if let Ok(name) = item.text()
+            && read::is_read(name)
+        {
+            item.error(format!("`{name}` is built in and is read as it is; remove it"));
+        }
+    }
+}
+
+impl RoleRuleConfig {
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        let mut rule = Self::default();
+        section.read("attribute", &mut rule.attribute, |field| match field.text()? {
+            "" => Err("an empty name means nothing; write the attribute whose value decides".to_owned()),
+            name => Ok(name.to_owned()),
+        });
+        if !section.has("attribute") {
+            section.error("`attribute` is missing; write the one whose value decides");
+        }
+        if let Some(field) = section.field("values") {
+            rule.values = names(&field, &mut BTreeSet::new());
+        }
+        section.finish(&[]);
+        (!rule.attribute.is_empty()).then_some(rule)
     }
 }
 

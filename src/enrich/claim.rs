@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::plan::{Plan, PlannedSpan};
 use super::settle::Reports;
 use super::tally::Tally;
-use crate::genai::{Claims, Dialect, Memory, Status, adjusted_count};
+use crate::genai::{Claims, Dialect, Memory, Role, Status, adjusted_count};
 use crate::units::TokenUsage;
 
 /// The memory of calls. Shared by everything that must count a call once, and kept when a configuration is reloaded.
@@ -43,6 +43,8 @@ pub struct Claim {
 struct Booking {
     status: Status,
     dialect: Dialect,
+    /// Whether its operation is on no list.
+    unlisted: bool,
     weight: f64,
     /// Where its tokens count.
     usage: Option<TokenUsage>,
@@ -61,6 +63,7 @@ impl Booking {
         Self {
             status: span.status,
             dialect: span.dialect,
+            unlisted: span.role == Role::Unlisted,
             weight: adjusted_count(span.fields.trace_state),
             usage: counting.map(|call| call.usage),
             unknown_model,
@@ -90,6 +93,7 @@ impl Claim {
         for booking in std::mem::take(&mut self.bookings) {
             if booking.report.is_none_or(|report| is_first.get(report).copied().unwrap_or(true)) {
                 books.tally.add(booking.status, booking.dialect, booking.weight, booking.usage.as_ref());
+                books.tally.unlisted += u64::from(booking.unlisted);
                 books.unknown_models.extend(booking.unknown_model.map(|model| *model));
             }
         }

@@ -7,6 +7,7 @@ mod plan;
 mod price;
 mod receipt;
 mod rounding;
+mod served;
 mod settle;
 mod tally;
 
@@ -24,7 +25,7 @@ pub use tally::{Tally, TokenClass};
 
 use crate::estimate::Method;
 use crate::factors::Registry;
-use crate::genai::{Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings};
+use crate::genai::{Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings, RoleRules};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
 use claim::lock;
@@ -84,7 +85,8 @@ pub struct Enricher {
     unknown_models: UnknownModels,
     energy: Option<EnergyReading>,
     keys: KeyTable,
-    extensions: Extensions,
+    roles: RoleRules,
+    input_excludes_cache_scopes: Vec<String>,
     receipts: ReceiptWriter,
     names: Fingerprints,
     memory: SharedMemory,
@@ -112,14 +114,16 @@ impl Enricher {
     #[must_use]
     pub fn with_memory(registry: Arc<Registry>, settings: &EnrichSettings, memory: SharedMemory) -> Self {
         let names = lock(&memory).names();
+        let keys = keys(settings);
         Self {
             name: settings.name.clone(),
             registry,
             method: settings.method,
             unknown_models: settings.unknown_models,
             energy: settings.energy.clone(),
-            keys: keys(settings),
-            extensions: settings.extensions.clone(),
+            roles: RoleRules::new(&settings.extensions, &keys),
+            input_excludes_cache_scopes: settings.extensions.input_excludes_cache_scopes.clone(),
+            keys,
             receipts: ReceiptWriter::new(settings),
             names,
             memory,
@@ -179,9 +183,11 @@ impl Enricher {
 }
 
 fn keys(settings: &EnrichSettings) -> KeyTable {
-    let table = KeyTable::new(&format!("{}{}", settings.prefix, out::STATUS)).extended(&settings.extensions.keys);
-    match &settings.energy {
+    let more = &settings.extensions;
+    let table = KeyTable::new(&format!("{}{}", settings.prefix, out::STATUS)).extended(&more.keys);
+    let table = match &settings.energy {
         Some(reading) => table.extended(&[(Meaning::MeteredEnergy, vec![reading.attribute.clone()])]),
         None => table,
-    }
+    };
+    table.with_rules(more.aggregate.iter().chain(&more.inference))
 }

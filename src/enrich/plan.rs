@@ -3,6 +3,7 @@
 
 use super::Enricher;
 use super::price::{Named, Priced};
+use super::served::Served;
 use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan, tells};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
@@ -70,10 +71,7 @@ impl Enricher {
             let fields = scan(request, at.span, &self.keys, &mut hits)?;
             let is_enriched = hits.has(Meaning::Enriched);
             plan.enriched_before += u64::from(is_enriched);
-            if !hits.marked() {
-                return Ok(());
-            }
-            let Some(role) = Role::of(request, &hits, &fields, &self.extensions) else { return Ok(()) };
+            let Some(role) = Role::of(request, &hits, &fields, &self.roles) else { return Ok(()) };
             let mut span = PlannedSpan {
                 at,
                 fields,
@@ -100,16 +98,17 @@ impl Enricher {
     fn read_call<'a>(&self, request: &'a [u8], hits: &Hits, span: &mut PlannedSpan<'a>) -> Result<(), WireError> {
         let Some(mut call) = self.read_usage(request, hits, span)? else {
             span.status = match span.role {
-                Role::Inference if span.fields.error => Status::Error,
-                Role::Inference => Status::NoTokens,
+                Role::Inference | Role::Unlisted if span.fields.error => Status::Error,
+                Role::Inference | Role::Unlisted => Status::NoTokens,
                 Role::Aggregate | Role::RemoteAgent => Status::Aggregate,
             };
             return Ok(());
         };
         let names = hits.strings(request, Meaning::Model);
         call.name = names.first().copied();
-        call.provider = hits.string(request, Meaning::Provider);
-        call.priced = self.price(&Named { request, hits, names: &names }, call.usage, span);
+        let served = Served::read(request, hits);
+        call.provider = served.stated;
+        call.priced = self.price(&Named { request, hits, names: &names, served }, call.usage, span);
         span.status = match (&call.priced, names.is_empty()) {
             (Some(_), _) => Status::Ok,
             (None, false) => Status::UnknownModel,
@@ -134,7 +133,7 @@ impl Enricher {
         Ok(Some(Call {
             scope,
             response_id: hits.string(request, Meaning::ResponseId),
-            usage: inclusive(&raw, scope, &self.extensions.input_excludes_cache_scopes),
+            usage: inclusive(&raw, scope, &self.input_excludes_cache_scopes),
             name: None,
             provider: None,
             priced: None,

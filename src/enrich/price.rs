@@ -13,6 +13,7 @@ use crate::units::{TokenUsage, WattHours};
 
 use super::Enricher;
 use super::plan::PlannedSpan;
+use super::served::Served;
 
 /// Where spans carry the energy that somebody metered.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +56,7 @@ pub(super) struct Named<'n> {
     pub(super) request: &'n [u8],
     pub(super) hits: &'n Hits,
     pub(super) names: &'n [&'n str],
+    pub(super) served: Served<'n>,
 }
 
 impl<'n> Named<'n> {
@@ -76,18 +78,18 @@ impl<'n> Named<'n> {
 impl Enricher {
     /// What a call's usage took, where it ran.
     pub(super) fn price(&self, named: &Named<'_>, usage: TokenUsage, span: &PlannedSpan<'_>) -> Option<Priced> {
-        let provider = named.string(Meaning::Provider);
         let deployment = self.deployment(named);
         let metered = self.metered(named, deployment);
         let started = Moment::from_unix_ns(span.fields.start_ns);
-        let found = named.names.iter().find_map(|name| self.resolve(name, provider, started));
+        let by = |provider| named.names.iter().find_map(|name| self.resolve(name, provider, started));
+        let found = by(named.served.stated).or_else(|| by(Some(named.served.of_host?)));
         let found = found.or_else(|| self.fallback(named, metered.is_some()));
         if found.is_none() && metered.is_none() {
             return None;
         }
         let model = found.map(|found| found.model);
         let place = self.registry.place(&PlaceQuery {
-            provider,
+            provider: named.served.of_host.or(named.served.stated),
             model,
             site: deployment.and_then(Deployment::site).or_else(|| self.site_of_service(named.request, &span.at)),
             span_region: named.string(Meaning::CloudRegion),

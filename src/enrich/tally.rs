@@ -53,6 +53,8 @@ pub struct Tally {
     pub spans: u64,
     /// Spans that came with a receipt already.
     pub enriched_before: u64,
+    /// Spans whose operation is on no list and that carry tokens.
+    pub unlisted: u64,
     by_status: [u64; Status::ALL.len()],
     by_dialect: [u64; Dialect::ALL.len()],
     calls: [f64; Status::ALL.len()],

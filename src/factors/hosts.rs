@@ -1,4 +1,4 @@
-//! The region in the host names of Bedrock, SageMaker, Vertex and Azure. Reads `server.address` as it arrives: a host,
+//! The region in the host names of Bedrock, SageMaker, Vertex and Azure, and the provider in those of its own. Reads `server.address` as it arrives: a host,
 //! `host:port`, a URL, an IP. Gateways and resource names that only look like a region are not read.
 
 use super::any_case::{strip_prefix, strip_suffix};
@@ -17,6 +17,54 @@ pub(super) fn region_in_host(address: &str) -> Option<&str> {
         return vertex_region(service);
     }
     azure_region(host)
+}
+
+/// Hosts of providers' own interfaces and of platforms, by how they end, with a value of the provider attribute.
+/// Routers are not among them: who computes behind one is not known.
+const PROVIDERS: &[(&str, &str)] = &[
+    ("openai.azure.com", "azure.ai.openai"),
+    ("ai.azure.com", "azure.ai.inference"),
+    ("ml.azure.com", "azure.ai.inference"),
+    ("cognitive.microsoft.com", "azure.ai.inference"),
+    ("cognitiveservices.azure.com", "azure.ai.inference"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("openai.com", "openai"),
+    ("anthropic.com", "anthropic"),
+    ("mistral.ai", "mistral_ai"),
+    ("cohere.com", "cohere"),
+    ("cohere.ai", "cohere"),
+    ("huggingface.co", "huggingface"),
+    ("deepseek.com", "deepseek"),
+    ("x.ai", "xai"),
+    ("groq.com", "groq"),
+    ("cerebras.ai", "cerebras"),
+    ("together.xyz", "together_ai"),
+    ("together.ai", "together_ai"),
+    ("fireworks.ai", "fireworks_ai"),
+    ("perplexity.ai", "perplexity"),
+    ("voyageai.com", "voyageai"),
+];
+
+/// The provider at `address` (a host, `host:port`, a URL), as a value of `gen_ai.provider.name`. `None` for gateways,
+/// addresses and hosts of nobody that is known.
+#[must_use]
+pub fn provider_of_host(address: &str) -> Option<&'static str> {
+    let host = host(address);
+    let is_aws = |host| [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| ends(host, end));
+    if is_aws(host) && host.split('.').any(|label| strip_prefix(label, "bedrock").is_some()) {
+        return Some("aws.bedrock");
+    }
+    let is_within = |domain: &str| {
+        strip_suffix(host, domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            // europe-west4-aiplatform.googleapis.com
+            || (domain == "aiplatform.googleapis.com" && ends(host, "-aiplatform.googleapis.com"))
+    };
+    PROVIDERS.iter().find(|(domain, _)| is_within(domain)).map(|(_, provider)| *provider)
+}
+
+fn ends(host: &str, end: &str) -> bool {
+    strip_suffix(host, end).is_some()
 }
 
 /// Without scheme, user, port and path.
@@ -83,6 +131,31 @@ mod tests {
             ("my-endpoint.northeurope.inference.ml.azure.com", "northeurope"),
         ] {
             assert_eq!(region_in_host(address), Some(region), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_host_tells_its_provider_and_a_gateway_tells_none() {
+        for (address, provider) in [
+            ("api.openai.com", Some("openai")),
+            ("https://api.mistral.ai/v1/chat", Some("mistral_ai")),
+            ("API.Anthropic.com:443", Some("anthropic")),
+            ("europe-west4-aiplatform.googleapis.com", Some("gcp.vertex_ai")),
+            ("generativelanguage.googleapis.com", Some("gcp.gemini")),
+            ("me.openai.azure.com", Some("azure.ai.openai")),
+            ("bedrock-runtime.eu-west-3.amazonaws.com", Some("aws.bedrock")),
+            ("abc.execute-api.eu-west-1.amazonaws.com", None),
+            ("bedrock.example.com", None),
+            ("api.together.xyz", Some("together_ai")),
+            ("api.x.ai", Some("xai")),
+            ("max.ai", None),
+            ("notopenai.com", None),
+            ("openai.com.example.org", None),
+            ("openrouter.ai", None),
+            ("127.0.0.1:4000", None),
+            ("", None),
+        ] {
+            assert_eq!(provider_of_host(address), provider, "{address}");
         }
     }
 

@@ -22,6 +22,7 @@ mod tests;
 mod zone;
 
 pub use factor::{Boundary, Co2eFactor, EnergyFactor, Factor, FitCoefficients, MeteredEnergy, PhaseConstants, Spread};
+pub use hosts::provider_of_host;
 pub use index::{Match, Resolution};
 pub use load::{RegistryErrors, RegistryFile};
 pub use model::{

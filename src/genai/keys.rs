@@ -54,6 +54,8 @@ pub enum Meaning {
     MeteredEnergy,
     /// Our own status: the span was enriched before.
     Enriched,
+    /// Nothing by itself: a configured rule looks at its value.
+    Rule,
 }
 
 impl Meaning {
@@ -75,6 +77,7 @@ impl Meaning {
                 | Self::PlainInput
                 | Self::PlainOutput
                 | Self::Enriched
+                | Self::Rule
         )
     }
 }
@@ -96,6 +99,8 @@ struct Key {
     name: Box<[u8]>,
     meaning: Meaning,
     rank: u8,
+    /// Whether it makes a span worth reading.
+    telling: bool,
 }
 
 /// A slot without a key.
@@ -128,8 +133,21 @@ pub struct Extensions {
     pub inference_operations: Vec<String>,
     /// Values of the operation on spans that repeat their children.
     pub aggregate_operations: Vec<String>,
+    /// What else makes a span a model call.
+    pub inference: Vec<RoleRule>,
+    /// What else makes a span one that repeats its children; asked first.
+    pub aggregate: Vec<RoleRule>,
     /// Scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.
     pub input_excludes_cache_scopes: Vec<String>,
+}
+
+/// An attribute whose value decides what a span is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleRule {
+    /// Its key, which may be one that is read anyway.
+    pub attribute: String,
+    /// Values that decide, in any case; any value where there are none.
+    pub values: Vec<String>,
 }
 
 impl KeyTable {
@@ -191,13 +209,28 @@ impl KeyTable {
         self
     }
 
+    /// This table with the keys of rules: a span that has one is worth reading. A key that is there keeps its meaning.
+    #[must_use]
+    pub fn with_rules<'r>(mut self, rules: impl IntoIterator<Item = &'r RoleRule>) -> Self {
+        for (rank, rule) in (0..=u8::MAX).zip(rules) {
+            let key = rule.attribute.as_bytes();
+            match self.keys.iter_mut().find(|known| *known.name == *key) {
+                Some(known) => known.telling = true,
+                None => self.insert(&rule.attribute, Meaning::Rule, rank),
+            }
+            self.telling.insert(key);
+        }
+        self
+    }
+
     fn insert(&mut self, key: &str, meaning: Meaning, rank: u8) {
         let name: Box<[u8]> = key.as_bytes().into();
+        let telling = meaning.marks() || matches!(meaning, Meaning::Enriched | Meaning::Rule);
         self.shapes.insert(&name);
-        if is_telling(meaning) {
+        if telling {
             self.telling.insert(&name);
         }
-        self.keys.push(Key { name, meaning, rank });
+        self.keys.push(Key { name, meaning, rank, telling });
         self.fill_slots();
     }
 
@@ -219,13 +252,16 @@ impl KeyTable {
     #[inline]
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<(Meaning, u8)> {
-        if self.shapes.may_have(*key.first()?, key.len()) { self.find(key) } else { None }
+        if !self.shapes.may_have(*key.first()?, key.len()) {
+            return None;
+        }
+        self.find(key).map(|key| (key.meaning, key.rank))
     }
 
     /// Whether a span with `key` is worth reading: it may be of the GenAI kind, or was enriched before.
     #[must_use]
     pub fn tells(&self, key: &[u8]) -> bool {
-        self.find(key).is_some_and(|(meaning, _)| is_telling(meaning))
+        self.find(key).is_some_and(|key| key.telling)
     }
 
     /// Whether [`Self::tells`] may be true of a key that begins with `first` and has `len` bytes.
@@ -235,21 +271,17 @@ impl KeyTable {
         self.telling.may_have(first, usize::from(len))
     }
 
-    fn find(&self, key: &[u8]) -> Option<(Meaning, u8)> {
+    fn find(&self, key: &[u8]) -> Option<&Key> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = digest(key) & mask;
         loop {
             let found = self.keys.get(usize::from(*self.slots.get(at)?))?;
             if *found.name == *key {
-                return Some((found.meaning, found.rank));
+                return Some(found);
             }
             at = (at + 1) & mask;
         }
     }
-}
-
-fn is_telling(meaning: Meaning) -> bool {
-    meaning.marks() || meaning == Meaning::Enriched
 }
 
 /// A number for a key, from its length and its first, middle and last eight bytes: keys of one family share their
@@ -293,6 +325,19 @@ mod tests {
         let more = [(Meaning::Input, vec!["acme.tokens.in".to_owned(), "model".to_owned()])];
         let table = KeyTable::new("gramtrace.status").extended(&more);
         assert_eq!(table.get(b"acme.tokens.in"), Some((Meaning::Input, 7)));
+        assert_eq!(table.get(b"model"), Some((Meaning::Model, 14)));
+    }
+
+    #[test]
+    fn keys_of_rules_make_a_span_worth_reading_and_keep_what_they_mean() {
+        let rule = |attribute: &str| RoleRule { attribute: attribute.to_owned(), values: Vec::new() };
+        let rules = [rule("acme.kind"), rule("model")];
+        let plain = KeyTable::new("gramtrace.status");
+        assert!(!plain.tells(b"acme.kind") && !plain.tells(b"model"));
+        let table = plain.with_rules(&rules);
+        assert!(table.tells(b"acme.kind") && table.tells(b"model") && !table.tells(b"acme.kino"));
+        assert!(table.may_tell(b'a', 9) && table.may_tell(b'm', 5));
+        assert_eq!(table.get(b"acme.kind"), Some((Meaning::Rule, 0)));
         assert_eq!(table.get(b"model"), Some((Meaning::Model, 14)));
     }
 }

@@ -15,13 +15,13 @@ mod verdict;
 
 pub use calls::Calls;
 pub use dialect::Dialect;
-pub use keys::{Extensions, KeyTable, Meaning};
+pub use keys::{Extensions, KeyTable, Meaning, RoleRule};
 pub use lineage::{Found, Lineage, SpanKey};
 pub use memory::{Batch, Claims, Memory, MemoryLevel, MemorySettings, Settled};
 #[cfg(test)]
 use report::made;
 pub use report::{Fingerprint, Fingerprints, Report, SpanId, TraceId, Verdict};
-pub use role::Role;
+pub use role::{Role, RoleRules};
 pub use sampling::adjusted_count;
 pub use span::{Hits, SpanFields, scan, tells};
 pub use tokens::{RawTokens, inclusive};

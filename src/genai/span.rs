@@ -34,8 +34,6 @@ pub struct Hits {
     hits: SmallVec<[Hit; 32]>,
     /// A bit for each meaning that some attribute has.
     present: u32,
-    /// Whether some key may mark a span of the GenAI kind.
-    marked: bool,
     /// Whether some key begins with `gen_ai.`.
     gen_ai: bool,
 }
@@ -151,7 +149,6 @@ impl Hits {
     fn clear(&mut self) {
         self.hits.clear();
         self.present = 0;
-        self.marked = false;
         self.gen_ai = false;
     }
 
@@ -160,17 +157,10 @@ impl Hits {
         let (key, value) = value::key_value(request, pair)?;
         self.gen_ai |= key.starts_with(b"gen_ai.");
         if let (Some((meaning, rank)), Some(value)) = (keys.get(key), value) {
-            self.marked |= meaning.marks();
             self.present |= bit(meaning);
             self.hits.push(Hit { meaning, rank, value });
         }
         Ok(())
-    }
-
-    /// Whether the span may be of the GenAI kind at all.
-    #[must_use]
-    pub const fn marked(&self) -> bool {
-        self.marked
     }
 
     /// Whether the span has a key that begins with `gen_ai.`.
@@ -202,6 +192,16 @@ impl Hits {
             .collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, string)| string).collect()
+    }
+
+    /// Whether an attribute with this key has a value that `holds`: `None` for one that is no string.
+    pub fn any_at(&self, request: &[u8], key: (Meaning, u8), holds: impl Fn(Option<&str>) -> bool) -> bool {
+        self.has(key.0)
+            && self
+                .hits
+                .iter()
+                .filter(|hit| (hit.meaning, hit.rank) == key)
+                .any(|hit| holds(non_empty_string(request, hit.value)))
     }
 
     /// The first value with this meaning that `parse` takes, by rank, then by order.

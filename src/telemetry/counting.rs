@@ -15,6 +15,7 @@ use super::unknown_models::UnknownModels;
 pub(super) struct Counting {
     pub(super) spans: Tally,
     pub(super) dialects: Tally,
+    pub(super) unlisted: AtomicU64,
     pub(super) calls: Weights,
     pub(super) tokens: Weights,
     pub(super) unknown_models: UnknownModels,
@@ -76,6 +77,7 @@ impl Counting {
     pub(super) fn encode(&self, text: &mut Exposition) {
         text.family(name::SPANS, self.spans.readings().map(|(status, spans)| (vec![("status", status)], spans)));
         text.family(name::DIALECTS, self.dialects.readings().map(|(dialect, it)| (vec![("dialect", dialect)], it)));
+        text.family(name::UNLISTED, [(vec![], self.unlisted.load(Ordering::Relaxed))]);
         text.family(name::CALLS, self.calls.readings().map(|(status, calls)| (vec![("status", status)], calls)));
         text.family(name::TOKENS, self.tokens.readings().map(|(class, tokens)| (vec![("class", class)], tokens)));
         text.family(name::UNKNOWN_MODELS, [(vec![], self.unknown_models.len())]);

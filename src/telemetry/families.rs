@@ -85,6 +85,10 @@ pub(super) const QUEUED: Family = untyped(
     "Requests that wait in a queue: always 0, since a request is answered when its backend has answered.",
 );
 pub(super) const SPANS: Family = counter("gramtrace_spans_total", "Spans of the GenAI kind by what became of them.");
+pub(super) const UNLISTED: Family = counter(
+    "gramtrace_unlisted_operation_spans_total",
+    "Spans whose operation is on no list and that carry tokens: taken for model calls.",
+);
 pub(super) const DIALECTS: Family =
     counter("gramtrace_dialect_spans_total", "Spans of the GenAI kind by the family of attribute names they use.");
 pub(super) const CALLS: Family = counter(

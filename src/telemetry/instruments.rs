@@ -71,6 +71,7 @@ const INSTRUMENTS: &[Instrument] = &[
     instrument(name::LOST, "gramtrace.exporter.failed_items", "{items}", Shape::Count),
     instrument(name::ATTEMPTS, "gramtrace.exporter.attempts", "{attempts}", Shape::Count),
     instrument(name::SPANS, "gramtrace.spans", "{spans}", Shape::Count),
+    instrument(name::UNLISTED, "gramtrace.unlisted_operation.spans", "{spans}", Shape::Count),
     instrument(name::DIALECTS, "gramtrace.dialect.spans", "{spans}", Shape::Count),
     instrument(name::CALLS, "gramtrace.calls", "{calls}", Shape::Sum),
     instrument(name::TOKENS, "gramtrace.tokens", "{tokens}", Shape::Sum),

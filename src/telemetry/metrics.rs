@@ -128,6 +128,11 @@ impl Metrics {
         self.0.counting.dialects.add(dialect, spans);
     }
 
+    /// Counts spans whose operation is on no list and that carry tokens.
+    pub fn unlisted(&self, spans: u64) {
+        self.0.counting.unlisted.fetch_add(spans, Ordering::Relaxed);
+    }
+
     /// Adds calls by the status of the report that stands for them; a sampled one weighs by its adjusted count.
     pub fn calls(&self, status: &'static str, calls: f64) {
         self.0.counting.calls.add(status, calls);

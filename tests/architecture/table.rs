@@ -29,7 +29,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("genai", &["otlp", "semconv", "units"]),
     pure("trace", &["units", "semconv"]),
     pure("enrich", &["otlp", "genai", "factors", "estimate", "trace", "semconv", "units"]),
-    pure("config", &["document", "otlp", "units"]),
+    pure("config", &["document", "otlp", "semconv", "units"]),
     impure("rejection", &["wire"]),
     impure("telemetry", &["otlp"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),

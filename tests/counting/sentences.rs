@@ -1,6 +1,8 @@
 //! The rules, a sentence each.
 
-use super::trace::{CLIENT, Counted, Reported, count, span};
+use gramtrace::genai::{Extensions, RoleRule};
+
+use super::trace::{CLIENT, Counted, Reported, count, count_with, span};
 
 fn status(counted: &Counted, span: u8) -> &str {
     counted.status.get(&span).map_or("", String::as_str)
@@ -136,4 +138,57 @@ fn spans_with_invalid_ids_pass_and_never_meet_others() {
     };
     let counted = count(&[vec![nameless(1), nameless(2)], vec![nameless(3)]]);
     assert_eq!(counted.calls, 3, "no trace, no sameness");
+}
+
+#[test]
+fn an_operation_that_is_on_no_list_is_a_call_where_it_carries_tokens_and_is_told() {
+    let novel = |number| span("sdk", number).text("gen_ai.operation.name", "interpretive_dance");
+    let counted = count(&[vec![novel(1).usage(100, 10), novel(2), span("sdk", 3).usage(7, 1)]]);
+    assert_eq!((counted.calls, counted.input, counted.unlisted), (2, 107, 1));
+    assert_eq!(status(&counted, 2), "", "no tokens, no call");
+}
+
+#[test]
+fn attributes_of_a_new_dialect_decide_the_role_where_the_configuration_says_so() {
+    let rule = |attribute: &str, values: &[&str]| RoleRule {
+        attribute: attribute.to_owned(),
+        values: values.iter().map(|&value| value.to_owned()).collect(),
+    };
+    let spans = || {
+        vec![
+            span("acme", 1).text("acme.kind", "Agent").usage(100, 10),
+            span("acme", 2).below(1).text("acme.kind", "llm").usage(100, 10),
+            span("acme", 3).below(1).text("acme.kind", "llm"),
+            span("acme", 4).text("span.type", "conversation").usage(50, 5),
+            span("acme", 5).text("acme.turn", "").usage(9, 9),
+        ]
+    };
+    let unknown = count(&[spans()]);
+    assert_eq!((unknown.calls, unknown.input), (4, 259), "tokens are all that is known");
+    let more = Extensions {
+        inference: vec![rule("acme.kind", &["llm"])],
+        aggregate: vec![rule("acme.kind", &["agent"]), rule("span.type", &["conversation"]), rule("acme.turn", &[])],
+        ..Extensions::default()
+    };
+    let counted = count_with(more, &[spans()]);
+    assert_eq!((counted.calls, counted.input), (1, 100));
+    let statuses: Vec<_> = (1..=5).map(|span| status(&counted, span)).collect();
+    assert_eq!(statuses, ["aggregate", "no_model", "no_tokens", "aggregate", "aggregate"]);
+}
+
+#[test]
+fn the_called_host_tells_the_provider_where_only_a_framework_is_named() {
+    let call = |number, provider: &str, host: &str| {
+        let call = span("sdk", number).chat("meta-llama/Llama-3.1-70B-Instruct").usage(100, 10);
+        call.text("gen_ai.provider.name", provider).text("server.address", host)
+    };
+    let counted = count(&[vec![
+        call(1, "langchain", "https://api.groq.com/openai/v1").time(0, 1),
+        call(2, "deepseek", "gateway.example.com").time(2, 3),
+        call(3, "langchain", "api.deepseek.com").time(4, 5),
+        call(4, "openai", "api.openai.com").text("gen_ai.system", "groq").time(6, 7),
+        call(5, "langchain", "10.0.0.7").text("gen_ai.system", "groq").time(8, 9),
+    ]]);
+    let zones: Vec<_> = (1..=5).map(|span| counted.zone.get(&span).map_or("", String::as_str)).collect();
+    assert_eq!(zones, ["US", "CN", "CN", "WOR", "US"]);
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gramtrace::enrich::{EnrichSettings, Enricher};
 use gramtrace::factors::Registry;
+use gramtrace::genai::Extensions;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
@@ -101,23 +102,32 @@ pub struct Counted {
     pub output: i64,
     /// A plain sum over spans.
     pub co2e_g: f64,
+    /// Zone of the grid by the number of the span.
+    pub zone: BTreeMap<u8, String>,
+    /// Spans whose operation is on no list, as booked.
+    pub unlisted: u64,
 }
 
 /// An enricher with an empty memory. The registry takes a while to load, and never changes.
-fn enricher() -> Enricher {
+fn enricher(extensions: Extensions) -> Enricher {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
     let registry = REGISTRY.get_or_init(|| Arc::new(Registry::builtin().unwrap()));
-    let settings = EnrichSettings { significant_digits: 17, ..EnrichSettings::default() };
+    let settings = EnrichSettings { significant_digits: 17, extensions, ..EnrichSettings::default() };
     Enricher::new(Arc::clone(registry), &settings)
 }
 
 /// Sends requests one after the other, each acknowledged, and adds up what stands on the spans.
 pub fn count(requests: &[Vec<Reported>]) -> Counted {
-    let enricher = enricher();
+    count_with(Extensions::default(), requests)
+}
+
+/// The same with names and rules beside the built-in ones.
+pub fn count_with(extensions: Extensions, requests: &[Vec<Reported>]) -> Counted {
+    let enricher = enricher(extensions);
     let mut counted = Counted::default();
     for spans in requests {
         let enriched = enricher.enrich(&request(spans), Instant::now()).unwrap();
-        enriched.claim.acknowledge();
+        counted.unlisted += enriched.claim.acknowledge().tally.unlisted;
         let request = ExportTraceServiceRequest::decode(enriched.bytes).unwrap();
         for span in request.resource_spans.into_iter().flat_map(|r| r.scope_spans).flat_map(|s| s.spans) {
             add(&mut counted, &span);
@@ -133,6 +143,9 @@ fn add(counted: &mut Counted, span: &Span) {
             ("gramtrace.status", Some(Value::StringValue(status))) => {
                 counted.calls += usize::from(["ok", "unknown_model", "no_model"].contains(&status.as_str()));
                 counted.status.insert(span.span_id[7], status.clone());
+            }
+            ("gramtrace.grid.zone", Some(Value::StringValue(zone))) => {
+                counted.zone.insert(span.span_id[7], zone.clone());
             }
             ("gramtrace.tokens.input", Some(Value::IntValue(tokens))) => counted.input += tokens,
             ("gramtrace.tokens.output", Some(Value::IntValue(tokens))) => counted.output += tokens,
