@@ -1,15 +1,15 @@
 //! Which spans count, and with how many tokens.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use gramtrace::enrich::Detail;
+use gramtrace::otlp::Signal;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-use super::{bodies, corpus, enricher};
+use super::corpus;
+use super::hop::{Arrival, arrivals};
 
 fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
     span.attributes.iter().find(|pair| pair.key == key)?.value.as_ref()?.value.as_ref()
@@ -35,18 +35,18 @@ fn counts(span: &Span) -> bool {
     matches!(status(span), Some("ok" | "unknown_model" | "no_model"))
 }
 
-/// Every enriched span by file and place in it (`resource/scope/span`), sent in file order through one enricher.
+/// Every span at the backend by file and place in it (`resource/scope/span`): sent in file order to the real program.
 fn enriched_spans() -> BTreeMap<(String, String), Span> {
-    let enricher = enricher(Detail::Full);
     let mut spans = BTreeMap::new();
-    for (name, body) in bodies("traces") {
-        let enriched = enricher.enrich(&body, Instant::now()).unwrap();
-        enriched.claim.acknowledge();
-        let request = ExportTraceServiceRequest::decode(enriched.bytes).unwrap();
+    for Arrival { capture, bytes } in arrivals() {
+        if capture.signal() != Signal::Traces {
+            continue;
+        }
+        let request = ExportTraceServiceRequest::decode(bytes.clone()).unwrap();
         for (r, resource) in request.resource_spans.into_iter().enumerate() {
             for (s, scope) in resource.scope_spans.into_iter().enumerate() {
                 for (i, span) in scope.spans.into_iter().enumerate() {
-                    spans.insert((name.clone(), format!("{r}/{s}/{i}")), span);
+                    spans.insert((capture.file.clone(), format!("{r}/{s}/{i}")), span);
                 }
             }
         }

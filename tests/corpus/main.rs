@@ -6,10 +6,15 @@
 
 mod counting;
 mod detail;
+mod hop;
+#[allow(dead_code)] // each test binary uses its part
+#[path = "../service/process.rs"]
+mod process;
 mod retries;
 #[path = "../support/rewritten.rs"]
 mod rewritten;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,12 +23,54 @@ use bytes::Bytes;
 use gramtrace::enrich::{Detail, EnrichSettings, Enricher, Tally};
 use gramtrace::factors::Registry;
 use gramtrace::otlp::{Signal, count};
+use hop::Arrival;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 
 /// What is appended begins with one of these.
 const OURS: &[&str] = &["gramtrace.", "gen_ai.footprint."];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+}
+
+/// A captured export.
+#[derive(Debug)]
+struct Capture {
+    /// Path below the corpus of the body as protobuf.
+    file: String,
+    /// The body as it was sent: protobuf, or JSON.
+    sent: Bytes,
+    /// The body as protobuf.
+    protobuf: Bytes,
+}
+
+impl Capture {
+    /// `grpc`, `httpproto` or `httpjson`.
+    fn transport(&self) -> &str {
+        self.file.trim_end_matches(".pb").rsplit('-').next().unwrap()
+    }
+
+    fn signal(&self) -> Signal {
+        Signal::ALL.into_iter().find(|signal| self.file.contains(&format!("-{}-", signal.name()))).unwrap()
+    }
+}
+
+/// Every capture, in the order of the captures.
+fn captures() -> Vec<Capture> {
+    let mut captures: Vec<Capture> = ["traces", "metrics", "logs"]
+        .into_iter()
+        .flat_map(bodies)
+        .map(|(file, protobuf)| {
+            let json = corpus().join(file.replace(".pb", ".otlp-http.json"));
+            let sent = std::fs::read(json).map_or(protobuf.clone(), Bytes::from);
+            Capture { file, sent, protobuf }
+        })
+        .collect();
+    captures.sort_by(|a, b| a.file.cmp(&b.file));
+    captures
 }
 
 /// Every captured body as protobuf, with its path below the corpus, in the order of the captures.
@@ -59,6 +106,38 @@ fn with_the_appended_attributes_taken_out_the_bytes_out_are_the_bytes_in() {
             assert_eq!(rewritten::without_attributes(&enriched, OURS), body, "{name} at {detail:?}");
         }
         assert!(changed > 20, "{changed} bodies were enriched");
+    }
+}
+
+#[test]
+fn through_the_real_receivers_all_arrives_as_it_was_but_for_what_is_appended() {
+    let mut signals = BTreeMap::new();
+    for Arrival { capture, bytes } in hop::arrivals() {
+        *signals.entry(capture.signal().name()).or_insert(0) += 1;
+        let bare = match capture.signal() {
+            Signal::Traces => rewritten::without_attributes(bytes, OURS),
+            Signal::Metrics | Signal::Logs => bytes.to_vec(),
+        };
+        if capture.transport() == "httpjson" {
+            assert_eq!(
+                meaning(capture.signal(), &bare),
+                meaning(capture.signal(), &capture.protobuf),
+                "{}",
+                capture.file
+            );
+        } else {
+            assert_eq!(bare, capture.protobuf, "{}", capture.file);
+        }
+    }
+    assert_eq!(signals, BTreeMap::from([("traces", 29), ("metrics", 11), ("logs", 8)]));
+}
+
+/// What a body says, whatever the order of its fields.
+fn meaning(signal: Signal, body: &[u8]) -> String {
+    match signal {
+        Signal::Traces => format!("{:?}", ExportTraceServiceRequest::decode(body).unwrap()),
+        Signal::Metrics => format!("{:?}", ExportMetricsServiceRequest::decode(body).unwrap()),
+        Signal::Logs => format!("{:?}", ExportLogsServiceRequest::decode(body).unwrap()),
     }
 }
 
