@@ -1,4 +1,4 @@
-"""Random traces through the real gramtrace, against the oracle: which calls there are, with how many tokens, and that a
+"""Captured exports and random traces through the real gramtrace, against the oracle: which calls there are, with how many tokens, and that a
 plain sum of co2e_g over spans is the sum over calls, each computed once.
 
     check.py --gramtrace BINARY [--traces N] [--seed N]
@@ -19,9 +19,11 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces  
 from report import Report  # noqa: E402
 from sink import Sink  # noqa: E402
 
+import captures  # noqa: E402
 import oracle  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CORPUS = ROOT / "tests" / "corpus"
 MODELS = [("openai", "gpt-4o-mini"), ("openai", "gpt-4o"), ("anthropic", "claude-haiku-4-5-20251001")]
 SCOPES = ["client", "instrumentation", "gateway"]
 # The oracle knows this method; 17 digits are exact.
@@ -92,9 +94,8 @@ def requests_of(random_, spans):
         spans = spans[size:]
 
 
-def send(port, request):
-    headers = {"Content-Type": "application/x-protobuf"}
-    message = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", request.SerializeToString(), headers)
+def send(port, body, kind="application/x-protobuf"):
+    message = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", body, {"Content-Type": kind})
     with urllib.request.urlopen(message, timeout=30) as answer:
         assert answer.status == 200
 
@@ -136,7 +137,7 @@ def problems_of(spans, arrived, method):
 def co2e_of(report, method):
     seconds = (report.span.end_time_unix_nano - report.span.start_time_unix_nano) / SECOND
     model = report.keys["gen_ai.provider.name"], report.keys["gen_ai.request.model"]
-    return method.co2e_g(*model, report.totals[1], seconds)
+    return method.co2e_g(*model, "USA", report.totals[1], seconds)
 
 
 def main():
@@ -145,7 +146,7 @@ def main():
     parser.add_argument("--traces", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    print(f"{options.traces} random traces, seed {options.seed}")
+    print(f"the captured exports, and {options.traces} random traces, seed {options.seed}")
     method = oracle.EcoLogits(ROOT / "config" / "factors" / "ecologits")
     random_ = random.Random(options.seed)
     report, sink = Report(("traces", 20)), Sink()
@@ -153,10 +154,16 @@ def main():
         hop = gateway.Gateway(os.path.abspath(options.gramtrace), Path(folder), sink, "otlp_grpc", PROCESSOR)
         try:
             claims = []
+            for name, requests in captures.sets(CORPUS):
+                for _, kind, body in requests:
+                    send(hop.ports["http"], body, kind)
+                claims.append((name, list(captures.problems(CORPUS, name, requests, arrived_spans(sink), method))))
+            report.row(["captured"], claims)
+            claims = []
             for number in range(1, options.traces + 1):
                 spans = make_trace(random_, number.to_bytes(16, "big"))
                 for request in requests_of(random_, spans):
-                    send(hop.ports["http"], request)
+                    send(hop.ports["http"], request.SerializeToString())
                 claims.append((f"trace {number}", list(problems_of(spans, arrived_spans(sink), method))))
             report.row(["random"], claims)
         finally:

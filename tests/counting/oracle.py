@@ -71,17 +71,22 @@ def calls(spans):
 
 
 class EcoLogits:
-    """The method `ecologits/0.11.3` for a provider in the USA, from the package's own tables."""
+    """The method `ecologits/0.11.3`, from the package's own tables."""
 
-    PUE = {"openai": (1.20, 1.20), "anthropic": (1.09, 1.14)}
+    PUE = {"openai": (1.20, 1.20), "anthropic": (1.09, 1.14), "google_genai": (1.09, 1.09)}
 
     def __init__(self, folder):
-        models = json.loads((folder / "models.json").read_text("utf-8"))["models"]
-        self.rows = {(row["provider"], row["name"]): row for row in models}
+        models = json.loads((folder / "models.json").read_text("utf-8"))
+        self.rows = {(row["provider"], row["name"]): row for row in models["models"]}
+        for other in models["aliases"]:
+            self.rows.setdefault((other["provider"], other["name"]), self.rows.get((other["provider"], other["alias"])))
         mixes = json.loads((folder / "electricity_mixes.json").read_text("utf-8"))["electricity_mixes"]
-        self.kg_per_kwh = {mix["name"]: mix["gwp"] for mix in mixes}["USA"]
+        self.kg_per_kwh = {mix["name"]: mix["gwp"] for mix in mixes}
 
-    def co2e_g(self, provider, model, output, seconds):
+    def knows(self, provider, model):
+        return self.rows.get((provider, model)) is not None
+
+    def co2e_g(self, provider, model, zone, output, seconds):
         """Low, value and high of the use phase."""
         row = self.rows[provider, model]
         parameters = row["architecture"]["parameters"]
@@ -91,7 +96,7 @@ class EcoLogits:
             active = total = parameters
         ends = [
             self._kwh(end(active, which), end(total, which), row["deployment"], output, seconds)
-            * pue * self.kg_per_kwh * 1000
+            * pue * self.kg_per_kwh[zone] * 1000
             for which, pue in zip(("min", "max"), self.PUE[provider], strict=True)
         ]  # fmt: skip
         return ends[0], sum(ends) / 2, ends[1]

@@ -110,6 +110,8 @@ class Stage:
             "GRAMTRACE_GRPC_LISTEN": local(ports["grpc"]),
             "GRAMTRACE_HTTP_LISTEN": local(ports["http"]),
             "GRAMTRACE_HEALTH_LISTEN": local(ports["health"]),
+            # What the clients' scenario expects was computed with it.
+            "GRAMTRACE_METHOD": "ecologits/0.11.3",
             "GRAMTRACE_METRICS_HOST": "127.0.0.1",
             "GRAMTRACE_METRICS_PORT": str(ports["metrics"]),
             "NEXT_GRPC": local(next_grpc),
