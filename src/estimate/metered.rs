@@ -1,11 +1,11 @@
 //! Metered energy, which goes before every method: of one call, as a span carries it, or of a deployment, per token or
 //! request. What the meter does not see, by its boundary, comes on top.
 
-use crate::factors::{Boundary, MeteredEnergy, Registry, Tier};
+use crate::factors::{MeteredEnergy, Registry, Tier};
 
-use super::phase::{self, Ends, Inputs};
+use super::phase::{self, Classes, Inputs};
 use super::{Estimate, Metered, ModelCall};
-use crate::units::{TokenUsage, Tokens, WattHours};
+use crate::units::{TokenUsage, Tokens};
 
 /// The id that stands on a span in place of a method's.
 pub const ID: &str = "metered/1";
@@ -27,15 +27,9 @@ pub fn facility_wh(metered_wh: f64, machine: f64, pue: f64) -> f64 {
 pub(super) fn estimate(registry: &Registry, call: &ModelCall, metered: &Metered) -> Option<Estimate> {
     let constants = registry.phase()?;
     let factor = phase::tier_factor(constants, Tier::A, None);
-    let (tokens, boundary): (Ends<Inputs>, Boundary) = match metered {
-        Metered::Call(MeteredEnergy { energy, boundary }) => (request(*energy, factor), *boundary),
-        Metered::Deployment(own) => (phase::of_factor(constants, own, factor), own.boundary),
+    let classes = match metered {
+        Metered::Call(MeteredEnergy { energy, boundary }) => Classes::of_request(energy.get(), factor, *boundary),
+        Metered::Deployment(own) => phase::of_factor(own, factor),
     };
-    phase::around(registry, call, Tier::A, &tokens, boundary)
-}
-
-/// All of a call's energy, whatever its tokens.
-fn request(energy: WattHours, factor: f64) -> Ends<Inputs> {
-    let of = |request_wh| Inputs { request_wh, ..Inputs::default() };
-    Ends { low: of(energy.get() / factor), value: of(energy.get()), high: of(energy.get() * factor) }
+    phase::around(registry, call, Tier::A, &classes)
 }

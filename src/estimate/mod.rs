@@ -5,6 +5,8 @@ pub mod ecologits;
 pub mod metered;
 pub mod phase;
 pub mod scenario;
+#[cfg(test)]
+mod tests;
 pub mod tracker;
 
 use crate::factors::{

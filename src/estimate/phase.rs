@@ -106,19 +106,22 @@ pub fn fitted_wh(fit: &FitCoefficients, active_b: f64, total_b: f64, precision: 
     ln_joules.exp() / 3600.0
 }
 
-/// Low, value and high: the formula runs once for each. Uncertain factors multiply, so that their logarithms add; every
-/// low end goes into low, every high end into high.
+/// Low, value and high: the formula runs once for each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ends<T> {
-    /// From every low end.
+    /// Of the low end.
     pub low: T,
-    /// From every value.
+    /// Of the value.
     pub value: T,
-    /// From every high end.
+    /// Of the high end.
     pub high: T,
 }
 
 impl<T: Copy> Ends<T> {
+    fn flat(value: T) -> Self {
+        Self { low: value, value, high: value }
+    }
+
     fn map<U>(&self, of: impl Fn(T) -> U) -> Ends<U> {
         Ends { low: of(self.low), value: of(self.value), high: of(self.high) }
     }
@@ -149,6 +152,35 @@ impl Ends<f64> {
     }
 }
 
+/// The product of uncertain factors whose ends hold 90 % of the time. They are taken to be independent of each other
+/// and log-normal, so that the squares of the logarithms of `value / low` add up, and those of `high / value`: all of
+/// them at their worst together is nothing that happens in 10 % of the cases.
+///
+/// By hand: 3 within a factor of 2 either way and 5 within a factor of 3 are 15 within a factor of
+/// exp(sqrt((ln 2)^2 + (ln 3)^2)) = exp(1.299000) = 3.665631, which is 4.092065 to 54.98446; not of 6.
+/// ```
+/// use gramtrace::estimate::phase::{Ends, product};
+///
+/// let product = product(&[Ends { low: 1.5, value: 3.0, high: 6.0 }, Ends { low: 5.0 / 3.0, value: 5.0, high: 15.0 }]);
+/// assert_eq!(product.value, 15.0);
+/// assert!((product.low - 4.092065).abs() < 1e-6 && (product.high - 54.98446).abs() < 1e-5);
+/// ```
+///
+/// A low end of 0 makes that of the product 0; where a value is 0, the high ends multiply.
+#[must_use]
+pub fn product(factors: &[Ends<f64>]) -> Ends<f64> {
+    let of = |part: fn(&Ends<f64>) -> f64| factors.iter().map(part).product::<f64>();
+    let value = of(|ends| ends.value);
+    if value == 0.0 {
+        return Ends { low: of(|ends| ends.low), value, high: of(|ends| ends.high) };
+    }
+    let off = |part: fn(&Ends<f64>) -> f64| {
+        let squares = factors.iter().map(|ends| (part(ends) / ends.value).ln().powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    Ends { low: value * (-off(|ends| ends.low)).exp(), value, high: value * off(|ends| ends.high).exp() }
+}
+
 /// The factor between value and ends for an entry of a tier.
 #[must_use]
 pub fn tier_factor(constants: &PhaseConstants, tier: Tier, architecture: Option<&Architecture>) -> f64 {
@@ -170,18 +202,20 @@ pub(super) fn estimate(registry: &Registry, call: &ModelCall) -> Option<Estimate
     let constants = registry.phase()?;
     let model = registry.model(call.model?)?;
     let factor = tier_factor(constants, model.tier(), model.architecture());
-    let (tokens, boundary) = match model.factor()? {
+    let tokens = match model.factor()? {
         Factor::Co2e(own) => return Some(tracker::from_grams(tracker::grams(own, &call.usage), model.tier(), factor)),
-        Factor::Energy(own) => (of_factor(constants, own, factor), own.boundary),
+        Factor::Energy(own) => of_factor(own, factor),
         Factor::Architecture => {
-            let output = fitted(constants, model, model.architecture()?).times(&Ends::within(1.0, factor));
-            (weighted(constants, &output, None), Boundary::Accelerator)
+            let bounds = fitted(constants, model, model.architecture()?);
+            let output = Ends::within(1.0, factor);
+            Classes { bounds, output: Some(output), boundary: Boundary::Accelerator, ..Classes::default() }
         }
     };
-    around(registry, call, model.tier(), &tokens, boundary)
+    around(registry, call, model.tier(), &tokens)
 }
 
-/// An output token's energy by the fit. What a maker has not published is taken to run in 8 bits.
+/// An output token's energy by the fit, between the least and the most parameters: bounds, beside which the tier's
+/// factor stands. What a maker has not published is taken to run in 8 bits.
 fn fitted(constants: &PhaseConstants, model: &Model, architecture: &Architecture) -> Ends<f64> {
     let precision = if model.is_released() { model.precision() } else { Precision::Reduced };
     let ends = |range: Range<BillionParameters>| Ends::of(&range);
@@ -189,62 +223,109 @@ fn fitted(constants: &PhaseConstants, model: &Model, architecture: &Architecture
     active.with(&total, |active_b, total_b| fitted_wh(&constants.fit, active_b, total_b, precision))
 }
 
-/// What tokens take, within the boundary of the factor that an entry or operator gave.
-pub(super) fn of_factor(constants: &PhaseConstants, own: &EnergyFactor, factor: f64) -> Ends<Inputs> {
+/// What tokens and requests take, within a boundary, before weights and everything around them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Classes {
+    /// Times these ends, which are bounds: they multiply as they are.
+    bounds: Ends<f64>,
+    output: Option<Ends<f64>>,
+    /// Of an input token; where it is absent, its weight says.
+    input: Option<Ends<f64>>,
+    request: Option<Ends<f64>>,
+    boundary: Boundary,
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self { bounds: Ends::flat(1.0), output: None, input: None, request: None, boundary: Boundary::Facility }
+    }
+}
+
+impl Classes {
+    /// All of a call's energy, whatever its tokens.
+    pub(super) fn of_request(energy_wh: f64, factor: f64, boundary: Boundary) -> Self {
+        Self { request: Some(Ends::within(energy_wh, factor)), boundary, ..Self::default() }
+    }
+
+    /// What the formula takes: every class of tokens by its weight. The machines' uncertainty is in the ends of each
+    /// class, so that what many tokens take is the sum of what each takes, at every end.
+    fn inputs(&self, constants: &PhaseConstants) -> Ends<Inputs> {
+        let machine = self.machine(constants);
+        let around = machine.map(|ends| ends.map(|ratio| ratio / ends.value));
+        let class = |factors: [Option<Ends<f64>>; 2]| match factors {
+            [Some(energy), weight] => {
+                let weight = weight.unwrap_or(Ends::flat(1.0));
+                product(&[energy, weight, around[0], around[1]]).times(&self.bounds)
+            }
+            [None, _] => Ends::flat(0.0),
+        };
+        let weight = |range: &Range<Ratio>| Ends::of(range);
+        let usual_input = weight(&constants.input);
+        // Of an input token that is known, cached ones keep their proportion to it.
+        let relative = |range: &Range<Ratio>| weight(range).map(|ratio| ratio / usual_input.value);
+        let of_input = |range: &Range<Ratio>| match self.input {
+            Some(input) => class([Some(input), Some(relative(range))]),
+            None => class([self.output, Some(weight(range))]),
+        };
+        // An output token of which nothing is said takes what an input token implies.
+        let inverse = Ends { low: 1.0 / usual_input.high, value: 1.0 / usual_input.value, high: 1.0 / usual_input.low };
+        let output = match self.output {
+            Some(output) => class([Some(output), None]),
+            None => class([self.input, Some(inverse)]),
+        };
+        let input = match self.input {
+            Some(input) => class([Some(input), None]),
+            None => of_input(&constants.input),
+        };
+        let [read, write] = [&constants.cache_read, &constants.cache_write].map(of_input);
+        let request = class([self.request, None]);
+        let inputs = |of: fn(&Ends<f64>) -> f64| Inputs {
+            output_wh: of(&output),
+            input_wh: of(&input),
+            cache_read_wh: of(&read),
+            cache_write_wh: of(&write),
+            request_wh: of(&request),
+            machine: machine[0].value * machine[1].value,
+            pue: 1.0,
+        };
+        Ends { low: inputs(|ends| ends.low), value: inputs(|ends| ends.value), high: inputs(|ends| ends.high) }
+    }
+
+    /// From the boundary to whole machines that are kept ready.
+    fn machine(&self, constants: &PhaseConstants) -> [Ends<f64>; 2] {
+        match self.boundary {
+            Boundary::Accelerator => [&constants.host, &constants.idle].map(Ends::of),
+            Boundary::It | Boundary::Facility => [Ends::flat(1.0); 2],
+        }
+    }
+}
+
+/// What tokens and requests take by the factor that an entry or operator gave.
+pub(super) fn of_factor(own: &EnergyFactor, factor: f64) -> Classes {
     let ends = |spread: Spread<WattHours>| match spread {
         Spread::Tier(value) => Ends::within(value.get(), factor),
         Spread::Own(range) => Ends::of(&range),
     };
-    let usual_input = constants.input.value().get();
-    let input = own.per_input.map(ends);
-    let none = Ends::within(0.0, 1.0);
-    // A token of which nothing is said takes what the other implies; where only requests are metered, nothing.
-    let output = own.per_output.map(ends).or_else(|| input.map(|input| input.map(|wh| wh / usual_input)));
-    let request = own.per_request.map_or(none, ends);
-    let tokens = weighted(constants, &output.unwrap_or(none), input.as_ref());
-    tokens.with(&request, |inputs, request_wh| Inputs { request_wh, ..inputs })
-}
-
-/// Every class of tokens by its weight.
-fn weighted(constants: &PhaseConstants, output: &Ends<f64>, input: Option<&Ends<f64>>) -> Ends<Inputs> {
-    let weight = |range: &Range<Ratio>| match input {
-        // Cached tokens keep their proportion to an input token that is known.
-        Some(input) => {
-            let usual_input = constants.input.value().get();
-            Ends::of(range).map(|weight| weight / usual_input).times(input)
-        }
-        None => Ends::of(range).times(output),
-    };
-    let input_wh = input.copied().unwrap_or_else(|| weight(&constants.input));
-    let with_input = output.with(&input_wh, |output_wh, input_wh| Inputs { output_wh, input_wh, ..Inputs::default() });
-    let with_read =
-        with_input.with(&weight(&constants.cache_read), |inputs, cache_read_wh| Inputs { cache_read_wh, ..inputs });
-    with_read.with(&weight(&constants.cache_write), |inputs, cache_write_wh| Inputs { cache_write_wh, ..inputs })
+    Classes {
+        output: own.per_output.map(ends),
+        input: own.per_input.map(ends),
+        request: own.per_request.map(ends),
+        boundary: own.boundary,
+        ..Classes::default()
+    }
 }
 
 /// From tokens to everything around them, at the place of the call.
-pub(super) fn around(
-    registry: &Registry,
-    call: &ModelCall,
-    tier: Tier,
-    tokens: &Ends<Inputs>,
-    boundary: Boundary,
-) -> Option<Estimate> {
-    let constants = registry.phase()?;
+pub(super) fn around(registry: &Registry, call: &ModelCall, tier: Tier, classes: &Classes) -> Option<Estimate> {
     let facility = registry.facility(facility_of(registry, call))?;
-    let machine = match boundary {
-        Boundary::Accelerator => Ends::of(&constants.host).times(&Ends::of(&constants.idle)),
-        Boundary::It | Boundary::Facility => Ends::within(1.0, 1.0),
-    };
-    let pue = Ends::of(&boundary.pue(facility.pue()));
-    let inputs = tokens.with(&machine, |inputs, machine| Inputs { machine, ..inputs });
-    let inputs = inputs.with(&pue, |inputs, pue| Inputs { pue, ..inputs });
+    let pue = Ends::of(&classes.boundary.pue(facility.pue()));
+    let inputs = classes.inputs(registry.phase()?).with(&pue, |inputs, pue| Inputs { pue, ..inputs });
     let energy = inputs.map(|inputs| facility_wh(&inputs, &call.usage));
-    from_energy(registry, call, tier, &energy, boundary)
+    from_energy(registry, call, tier, &energy, classes.boundary)
 }
 
 /// From energy to what it causes.
-pub(super) fn from_energy(
+fn from_energy(
     registry: &Registry,
     call: &ModelCall,
     tier: Tier,
