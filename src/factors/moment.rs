@@ -37,6 +37,12 @@ impl Moment {
         Some(Self(days_from_civil(year, month, day) * DAY_S + seconds_of_day(time)?))
     }
 
+    /// Whether the moment is the first of its hour.
+    #[must_use]
+    pub const fn is_start_of_hour(&self) -> bool {
+        self.0.rem_euclid(HOUR_S) == 0
+    }
+
     /// The hour in which the moment lies, counted from 1970.
     #[must_use]
     pub const fn hour(self) -> i64 {

@@ -347,7 +347,7 @@ fn hours(draft: &mut Draft, zones: &Zones) -> Hours {
     for Located { origin, value } in std::mem::take(&mut draft.hours) {
         match zones.find(&value.zone) {
             Some(zone) => hours.push((zone, value.hour, value.co2e)),
-            None if unknown.insert(value.zone.clone()) => draft.error(&origin, "", zones.unknown(&value.zone)),
+            None if unknown.insert(value.zone.clone()) => draft.error(&origin, "zone", zones.unknown(&value.zone)),
             None => {}
         }
     }

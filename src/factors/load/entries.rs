@@ -34,7 +34,7 @@ pub(super) fn model(file: &str, id: &str, mut entry: Section<'_>, tier: Option<T
     let stated = entry.get("tier", |field| field.word(&Tier::ALL.map(|tier| (tier.name(), tier))));
     let sources = sections::sources(&mut entry);
     let note = entry.get("note", Field::string).unwrap_or_default();
-    if own.is_some() && stated.or(tier).is_none() {
+    if own.is_some() && stated.or(tier).is_none() && !entry.has("tier") {
         entry.error("has a factor and no `tier`; write A (metered), B (measured), C, D or E");
     }
     entry.finish(&[
@@ -130,6 +130,13 @@ fn architecture(mut section: Section<'_>) -> Option<Architecture> {
         ("parameters", "write `total_b`, in billions"),
     ]);
     let total = total?;
+    if let Some(Some(all)) = active_parameters
+        && (all.min > total.min || all.max > total.max)
+        && let Some(active) = &active
+    {
+        active.error("is more than `total_b`; write the parameters that one token passes");
+        return None;
+    }
     match active_parameters {
         None => Some(Architecture { kind: ArchitectureKind::Dense, active: total, total }),
         Some(active) => Some(Architecture { kind: ArchitectureKind::MixtureOfExperts, active: active?, total }),

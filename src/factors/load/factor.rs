@@ -30,17 +30,20 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Factor> {
     let grid = section.get("grid", Field::string);
     let has_energy = per_output.or(per_input).or(per_request).is_some();
     let has_grams = input_g.or(output_g).is_some();
+    let (has_boundary, has_number) = (section.has("boundary"), section.all().any(|(key, _)| is_number(key)));
     let factor = match (has_energy, has_grams) {
         (true, true) => {
             section.error("is in energy and in gCO2e; write one of them");
             None
         }
+        // What is wrong with a number that is there has been said.
+        (false, false) if has_number => None,
         (false, false) => {
             section.error("has no number; write `energy_wh_per_output_token`, or another with its unit");
             None
         }
         (true, false) => {
-            if boundary.is_none() {
+            if !has_boundary {
                 section.error("has no `boundary`; write `accelerator`, `it` or `facility`");
             }
             boundary.map(|boundary| Factor::Energy(EnergyFactor { per_output, per_input, per_request, boundary }))
@@ -56,6 +59,11 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Factor> {
     };
     section.finish(ADVICE);
     factor
+}
+
+/// Whether a key is meant to be one of the numbers.
+fn is_number(key: &str) -> bool {
+    ["energy_", "co2e_"].iter().any(|what| key.starts_with(what)) && key.contains("_per_")
 }
 
 /// Energy in one of two units.

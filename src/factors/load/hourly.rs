@@ -1,6 +1,8 @@
 //! Hourly intensities: a CSV of zone, start of the hour in UTC, and gCO2e/kWh, with a header or without one.
 //! Whether a zone exists is asked when every file is read.
 
+use std::collections::BTreeMap;
+
 use crate::document::section::shortened;
 use crate::factors::moment::Moment;
 use crate::units::GramsPerKwh;
@@ -13,15 +15,20 @@ const MAX_ERRORS: usize = 20;
 /// Reads a file.
 pub(super) fn read(name: &str, text: &str, draft: &mut Draft) {
     let mut wrong = 0;
+    let mut seen: BTreeMap<(String, i64), usize> = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() || line.starts_with('#') || (number == 1 && is_header(line)) {
             continue;
         }
         let origin = Origin::on_line(name, number);
-        match hour(line) {
+        let entry = hour(line).and_then(|entry| match seen.insert((entry.zone.clone(), entry.hour), number) {
+            None => Ok(entry),
+            Some(first) => Err(("start", format!("the hour stands on line {first} too; write it once"))),
+        });
+        match entry {
             Ok(value) => draft.hours.push(Located { origin, value }),
-            Err(message) => {
-                draft.error(&origin, "", message);
+            Err((column, message)) => {
+                draft.error(&origin, column, message);
                 wrong += 1;
             }
         }
@@ -37,17 +44,23 @@ fn is_header(line: &str) -> bool {
     third.parse::<f64>().is_err() && third.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
-fn hour(line: &str) -> Result<HourEntry, String> {
+/// Reads a line; an error names the column.
+fn hour(line: &str) -> Result<HourEntry, (&'static str, String)> {
     let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"')).collect();
     let [zone, start, co2e] = fields.as_slice() else {
-        return Err(format!(
+        let message = format!(
             "{} columns; write zone, start in UTC and gCO2e/kWh, as in `SE,2026-11-01T13:00Z,21`",
             fields.len()
-        ));
+        );
+        return Err(("", message));
     };
-    let start = Moment::parse(start)
-        .ok_or_else(|| format!("`{}` is no hour; write UTC as in `2026-11-01T13:00Z`", shortened(start)))?;
-    let number: f64 = co2e.parse().map_err(|_| format!("`{}` is no intensity; write gCO2e/kWh", shortened(co2e)))?;
-    let co2e = GramsPerKwh::new(number).map_err(|error| format!("intensity {error}; write gCO2e/kWh"))?;
+    let moment = Moment::parse(start).filter(Moment::is_start_of_hour).ok_or_else(|| {
+        let message = format!("`{}` starts no hour; write UTC as in `2026-11-01T13:00Z`", shortened(start));
+        ("start", message)
+    })?;
+    let wrong = |what: String| ("intensity", format!("{what}; write gCO2e/kWh"));
+    let number: f64 = co2e.parse().map_err(|_| wrong(format!("`{}` is no number", shortened(co2e))))?;
+    let co2e = GramsPerKwh::new(number).map_err(|error| wrong(error.to_string()))?;
+    let start = moment;
     Ok(HourEntry { zone: (*zone).to_owned(), hour: start.hour(), co2e })
 }

@@ -40,7 +40,7 @@ fn yaml(name: &str, text: &str, draft: &mut Draft) {
     let problems = Problems::of(name);
     let root = tree::parse(text, &mut Budget::new(), &problems);
     if root.as_ref().is_none_or(Node::is_null) && problems.is_empty() {
-        problems.error("", "empty; write sections such as `models`, or leave the file out");
+        problems.error_on_line(Some(1), "", "empty; write sections such as `models`, or leave the file out");
     }
     with_root(root, problems, draft, |section, draft| sections::read(name, section, draft));
 }

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 pub use file::RegistryFile;
 
-use crate::document::DocumentErrors;
+use crate::document::{DocumentError, DocumentErrors};
 
 use super::registry::Registry;
 use draft::Draft;
@@ -49,8 +49,15 @@ impl Registry {
             kind::read(file, &mut draft);
         }
         let label = label(draft.version.as_deref().unwrap_or(UNVERSIONED), files);
-        assemble::assemble(draft, label)
+        assemble::assemble(draft, label).map_err(|errors| in_order(errors, files))
     }
+}
+
+/// By file, as they were given, and line.
+fn in_order(mut errors: RegistryErrors, files: &[RegistryFile]) -> RegistryErrors {
+    let position = |error: &DocumentError| files.iter().position(|file| error.file.as_deref() == Some(file.name()));
+    errors.0.sort_by_key(|error| (position(error).unwrap_or(files.len()), error.line.unwrap_or(0)));
+    errors
 }
 
 /// The version of a set of files of which none says one.

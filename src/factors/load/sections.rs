@@ -7,7 +7,7 @@ use crate::document::section::{Advice, Field, Section};
 use crate::factors::factor::{FitCoefficients, PhaseConstants};
 use crate::factors::model::Tier;
 use crate::factors::source::Source;
-use crate::units::{GramsPerKwh, LitresPerKwh, Pue, Quantity, Range, Ratio};
+use crate::units::{GramsPerKwh, LitresPerKwh, Pue, Range, Ratio};
 
 use super::draft::{Draft, GridEntry, Located, Origin, SiteEntry};
 use super::entries;
@@ -60,6 +60,13 @@ pub(super) fn read(name: &str, mut section: Section<'_>, draft: &mut Draft) {
         }
     });
     for_each_by(name, &mut section, "grids", "zone", |zone, entry, origin| {
+        // Alpha-3 and alpha-2 are one zone.
+        let zone = draft.countries.get(&zone).cloned().unwrap_or(zone);
+        let known =
+            draft.grids.get(&zone).filter(|known| known.origin.file == name).and_then(|known| known.origin.line);
+        if let (Some(first), Some(line)) = (known, origin.line) {
+            entry.error_in("zone", format!("`{zone}` stands twice, on lines {first} and {line}; write it once"));
+        }
         if let Some(value) = grid(entry) {
             draft.grids.insert(zone, Located { origin, value });
         }
@@ -118,8 +125,11 @@ fn site(mut entry: Section<'_>, origin: &Origin, draft: &mut Draft) -> Option<Si
     for region in texts(&mut entry, "regions") {
         match &zone {
             Some(zone) => {
-                let value = zone.clone();
-                draft.regions.insert(region.to_ascii_lowercase(), Located { origin: origin.clone(), value });
+                let value = Located { origin: origin.clone(), value: zone.clone() };
+                let known = draft.regions.insert(region.to_ascii_lowercase(), value);
+                if known.is_some_and(|known| known.origin.file == origin.file) {
+                    entry.error_in("regions", format!("`{region}` stands twice; write it at one site"));
+                }
             }
             None => entry.error("has regions and no `zone`; write the zone that they lie in"),
         }
@@ -147,18 +157,18 @@ fn grid(mut entry: Section<'_>) -> Option<GridEntry> {
         entry.error("has no `basis`; write `basis: location, life cycle` if that is what the figure is");
     }
     let sources = sources(&mut entry);
-    if year.is_none() {
+    if !entry.has("year") {
         entry.error("has no `year`; write the year of the figure");
     }
-    let Some(co2e) = co2e else {
+    if !entry.all().any(|(key, _)| key.contains("_per_")) {
         entry.error("has no intensity; write `co2e_g_per_kwh`");
-        return None;
-    };
+    }
     entry.finish(&[
         ("co2e_kg_per_kwh", "does not fit; write `co2e_g_per_kwh`: 1 kg is 1000 g"),
         ("co2e_lb_per_mwh", "does not fit; write `co2e_g_per_kwh`: 1000 lb/MWh are 453.59237 g/kWh"),
         ("g_per_kwh", "write `co2e_g_per_kwh`"),
     ]);
+    let co2e = co2e?;
     Some(GridEntry { co2e: reported(&co2e, scalar::<GramsPerKwh>(&co2e))?, year: year?, sources })
 }
 
@@ -168,15 +178,20 @@ fn phase(mut entry: Section<'_>) -> Option<PhaseConstants> {
         weights.finish(&[("output", "an output token weighs 1; remove it"), ("reasoning", "is output; remove it")]);
         ranges
     });
-    let (host, idle) = (ratio(&mut entry, "host"), ratio(&mut entry, "idle"));
+    let (host, idle) = (at_least_one(&mut entry, "host"), at_least_one(&mut entry, "idle"));
     let tiers = entry.section("tier_factors").map(|mut tiers| {
-        let factors = ["A", "B", "C", "D", "E", "D_small"].map(|key| single::<Ratio>(&mut tiers, key));
+        let factors = ["A", "B", "C", "D", "E", "D_small"].map(|key| tier_factor(&mut tiers, key));
         tiers.finish(&[]);
         factors
     });
     let small_total_b = entry.get("small_total_b", Field::number);
     let fit = entry.section("fit").map(fit);
     sources(&mut entry);
+    if let Some([Some(input), ..]) = &weights
+        && input.low() <= Ratio::LEAST
+    {
+        entry.error_in("weights::input", "weighs nothing; write a number above 0");
+    }
     entry.finish(&[]);
     let [input, cache_read, cache_write] = weights?;
     let [a, b, c, d, e, small] = tiers?;
@@ -223,12 +238,27 @@ fn ratio(entry: &mut Section<'_>, key: &'static str) -> Option<Range<Ratio>> {
     range_of(&field?)
 }
 
-fn single<T: Quantity>(entry: &mut Section<'_>, key: &'static str) -> Option<T> {
+/// A ratio of more to less.
+fn at_least_one(entry: &mut Section<'_>, key: &'static str) -> Option<Range<Ratio>> {
+    let range = ratio(entry, key)?;
+    if range.low().get() < 1.0 {
+        entry.error_in(key, format!("write numbers of at least 1, not `{}`", range.low().get()));
+        return None;
+    }
+    Some(range)
+}
+
+fn tier_factor(entry: &mut Section<'_>, key: &'static str) -> Option<Ratio> {
     let field = entry.field(key);
     if field.is_none() {
         entry.error(format!("has no `{key}`; write a number"));
     }
-    field.and_then(|field| reported(&field, scalar(&field)))
+    let factor: Ratio = field.as_ref().and_then(|field| reported(field, scalar(field)))?;
+    if factor.get() < 1.0 {
+        entry.error_in(key, format!("write a number of at least 1, not `{}`", factor.get()));
+        return None;
+    }
+    Some(factor)
 }
 
 /// The sources of an entry.
