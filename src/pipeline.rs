@@ -12,7 +12,8 @@ use crate::enrich::{Enriched, Enricher};
 use crate::exporter::{Delivery, Destination, Outcome};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
-use crate::telemetry::{Journal, Loss, Metrics, ReceiverMetrics, Sending};
+use crate::telemetry::{Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel};
+use crate::trace::ledger::LedgerLevel;
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ impl Pipeline {
         let books = enriched.claim.acknowledge();
         let (remembered, evicted) = enricher.remembered();
         self.metrics.memory(enricher.name(), remembered, evicted);
+        let LedgerLevel { traces, receipts, bytes, evicted, .. } = enricher.traces().level();
+        self.metrics.traces(enricher.name(), TraceLevel { traces, receipts, bytes, evicted });
         let tally = &books.tally;
         tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));

@@ -110,6 +110,8 @@ pub mod read {
     pub const SERVER_ADDRESS: &str = "server.address";
     /// On a span, the region of the called service; on a resource, that of the client, which is not read.
     pub const CLOUD_REGION: &str = "cloud.region";
+    /// The conversation that a call belongs to.
+    pub const CONVERSATION_ID: &str = "gen_ai.conversation.id";
     /// On a resource: who called.
     pub const SERVICE_NAME: &str = "service.name";
 
@@ -254,6 +256,29 @@ pub mod out {
     pub const BAND: &str = "band";
     /// Where the factor comes from (string).
     pub const SOURCE: &str = "source";
+
+    /// What the keys on roots begin with.
+    pub const TRACE: &str = "trace.";
+    /// On a root: [`CO2E_G`] of all calls of its trace that are known when it passes (double).
+    pub const TRACE_CO2E_G: &str = "trace.co2e_g";
+    /// Low end of [`TRACE_CO2E_G`].
+    pub const TRACE_CO2E_LOW_G: &str = "trace.co2e_low_g";
+    /// High end of [`TRACE_CO2E_G`].
+    pub const TRACE_CO2E_HIGH_G: &str = "trace.co2e_high_g";
+    /// On a root: [`ENERGY_WH`] of those calls (double).
+    pub const TRACE_ENERGY_WH: &str = "trace.energy_wh";
+    /// On a root: the number of those calls (int).
+    pub const TRACE_CALLS: &str = "trace.calls";
+    /// On a root: those of them that have no value (int).
+    pub const TRACE_UNKNOWN_CALLS: &str = "trace.unknown_calls";
+    /// On a root: [`TOKENS_INPUT`] of those calls (int).
+    pub const TRACE_INPUT_TOKENS: &str = "trace.input_tokens";
+    /// On a root: [`TOKENS_OUTPUT`] of those calls (int).
+    pub const TRACE_OUTPUT_TOKENS: &str = "trace.output_tokens";
+    /// On a root: [`BAND`] of [`TRACE_CO2E_G`] (string).
+    pub const TRACE_BAND: &str = "trace.band";
+    /// On a root: whether nothing is known to be missing from the others (bool).
+    pub const TRACE_COMPLETE: &str = "trace.complete";
 
     /// The headline CO2e again, for views that show `gen_ai.*` only.
     pub const ALIAS_CO2E_G: &str = "gen_ai.footprint.co2e_g";

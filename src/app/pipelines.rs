@@ -6,23 +6,36 @@ use std::sync::{Arc, Mutex};
 
 use super::{BuildError, Surroundings, delivery, registries, settings};
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
-use crate::enrich::{Enricher, SharedMemory};
+use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceBooks};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::genai::{Memory, MemorySettings, Status};
 use crate::pipeline::{Pipeline, Pipelines};
+use crate::trace::ledger::LedgerSettings;
 
 /// What processors remember, by their ids: kept from one configuration to the next, so that a call whose reports lie on
-/// both sides counts once.
-pub(super) type Memories = BTreeMap<ComponentId, (MemorySettings, SharedMemory)>;
+/// both sides counts once, and a trace is known on both.
+pub(super) type Memories = BTreeMap<ComponentId, Remembered>;
 
-/// The memory of each processor: the one that is there, unless it is to be of another size or age.
+/// What one processor remembers, each with how much of it.
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    memory: (MemorySettings, SharedMemory),
+    ledger: (LedgerSettings, SharedLedger),
+}
+
+/// What each processor remembers: what is there, unless it is to be of another size or age.
 pub(super) fn memories(config: &Config, before: &Memories) -> Memories {
-    let memory = |settings: MemorySettings, id: &ComponentId| match before.get(id) {
-        Some((same, memory)) if *same == settings => Arc::clone(memory),
-        _ => Arc::new(Mutex::new(Memory::new(settings))),
+    let remembered = |id: &ComponentId, gramtrace| {
+        let EnrichSettings { memory, traces, .. } = settings::enrich(id, gramtrace);
+        let before = before.get(id);
+        let same_memory = before.map(|before| &before.memory).filter(|(same, _)| *same == memory);
+        let same_ledger = before.map(|before| &before.ledger).filter(|(same, _)| *same == traces);
+        Remembered {
+            memory: same_memory.cloned().unwrap_or_else(|| (memory, Arc::new(Mutex::new(Memory::new(memory))))),
+            ledger: same_ledger.cloned().unwrap_or_else(|| (traces, Arc::new(TraceBooks::new(traces)))),
+        }
     };
-    let settings = config.processors.iter().map(|(id, gramtrace)| (id, settings::enrich(id, gramtrace).memory));
-    settings.map(|(id, settings)| (id.clone(), (settings, memory(settings, id)))).collect()
+    config.processors.iter().map(|(id, gramtrace)| (id.clone(), remembered(id, gramtrace))).collect()
 }
 
 /// The pipelines that each receiver feeds, by signal; the configuration allows one a signal. A receiver that feeds
@@ -56,13 +69,14 @@ fn build<'a>(
         surroundings.metrics.spans(status.name(), 0);
     }
     // Pipelines that name the same processor share it, and so count a call once between them.
-    let enricher = |id, (_, memory): &(MemorySettings, SharedMemory)| {
+    let enricher = |id, Remembered { memory, ledger }: &Remembered| {
         let settings = settings::enrich(id, config.processors.get(id)?);
         let registry = Arc::clone(registries.get(id)?);
-        Some(Arc::new(Enricher::with_memory(registry, &settings, Arc::clone(memory))))
+        let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
+        Some(Arc::new(Enricher::with_state(registry, &settings, state)))
     };
     let enrichers: BTreeMap<_, _> =
-        memories.iter().filter_map(|(id, memory)| Some((id, enricher(id, memory)?))).collect();
+        memories.iter().filter_map(|(id, remembered)| Some((id, enricher(id, remembered)?))).collect();
     let build = |pipeline: &PipelineConfig| {
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =

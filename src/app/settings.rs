@@ -10,7 +10,7 @@ use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
     GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, RoleRuleConfig,
-    Secret, ServerTlsConfig,
+    Secret, ServerTlsConfig, TraceConfig,
 };
 use crate::enrich::{Detail, EnrichSettings, UnknownModels};
 use crate::estimate::Method;
@@ -23,6 +23,7 @@ use crate::otlp::Signal;
 use crate::receiver::{
     BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol, ServerTlsSettings, TlsVersion,
 };
+use crate::trace::ledger::LedgerSettings;
 use crate::wire::Encoding;
 
 /// The time in which the body of one request has to arrive.
@@ -171,6 +172,19 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
             max_bytes: usize::try_from(config.memory.max_size_mib).unwrap_or(usize::MAX).saturating_mul(1 << 20),
             ttl: config.memory.ttl,
         },
+        traces: ledger(&config.trace),
+    }
+}
+
+/// How much is kept of traces.
+fn ledger(config: &TraceConfig) -> LedgerSettings {
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    LedgerSettings {
+        max_traces: whole(config.max_traces),
+        max_bytes: whole(config.max_size_mib).saturating_mul(1 << 20),
+        ttl: config.ttl,
+        receipt_traces: whole(config.receipts.max_traces),
+        receipts_each: whole(config.receipts.max_calls),
     }
 }
 

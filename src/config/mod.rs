@@ -25,6 +25,7 @@ mod server_tls;
 mod service;
 mod size;
 mod telemetry;
+mod trace;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +57,7 @@ pub use telemetry::{
     LogEncoding, LogLevel, LogSamplingConfig, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig,
     MetricsTelemetryConfig, PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,
 };
+pub use trace::{ReceiptsConfig, TraceConfig};
 
 /// Where environment variables are looked up: `None` where one is not set. Passed in, so that nothing below reads
 /// the process's own.

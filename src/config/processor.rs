@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::premises::{self, DeploymentConfig, SiteConfig};
 use super::reading::{MemoryConfig, ReadingConfig};
 use super::section::{Advice, Field, Section, shortened};
+use super::trace::TraceConfig;
 
 /// `processors.gramtrace[/name]`. Its absence in a pipeline means forwarding only.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +37,8 @@ pub struct GramtraceConfig {
     pub reading: ReadingConfig,
     /// How long calls are remembered, so that each counts once.
     pub memory: MemoryConfig,
+    /// How much is kept of traces.
+    pub trace: TraceConfig,
 }
 
 impl Default for GramtraceConfig {
@@ -53,6 +56,7 @@ impl Default for GramtraceConfig {
             deployments: BTreeMap::new(),
             reading: ReadingConfig::default(),
             memory: MemoryConfig::default(),
+            trace: TraceConfig::default(),
         }
     }
 }
@@ -139,7 +143,6 @@ impl Default for BandConfig {
 
 /// Keys that belong to later versions.
 const LATER: Advice = &[
-    ("trace", "totals of traces are not available in this version; remove it"),
     ("labels", "labels are not configurable in this version; remove it"),
     ("budgets", "budgets are not available in this version; remove it"),
 ];
@@ -184,6 +187,9 @@ impl GramtraceConfig {
         }
         if let Some(memory) = section.section("memory") {
             config.memory = MemoryConfig::read(memory);
+        }
+        if let Some(trace) = section.section("trace") {
+            config.trace = TraceConfig::read(trace);
         }
         section.finish(LATER);
         Some(config)

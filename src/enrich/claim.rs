@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::plan::{Plan, PlannedSpan};
 use super::settle::Reports;
 use super::tally::Tally;
+use super::traces::TraceClaim;
 use crate::genai::{Claims, Dialect, Memory, Role, Status, adjusted_count};
 use crate::units::TokenUsage;
 
@@ -36,6 +37,8 @@ pub struct Claim {
     bookings: Vec<Booking>,
     /// Where the request has reports: what the memory is to be told.
     memory: Option<(SharedMemory, Claims)>,
+    /// What the totals of traces get.
+    traces: Option<TraceClaim>,
 }
 
 /// One span's part of the books.
@@ -83,12 +86,18 @@ impl Claim {
             }
             (memory, claims)
         });
-        Self { spans: plan.total, enriched_before: plan.enriched_before, bookings, memory }
+        Self { spans: plan.total, enriched_before: plan.enriched_before, bookings, memory, traces: None }
+    }
+
+    /// The same, with what the totals of traces get.
+    pub(super) fn with_traces(mut self, traces: Option<TraceClaim>) -> Self {
+        self.traces = traces;
+        self
     }
 
     /// The request was acknowledged: its reports stay, and this is what is to be booked.
     pub fn acknowledge(mut self) -> Books {
-        let is_first = self.memory.take().map(|(memory, claims)| lock(&memory).confirm(claims)).unwrap_or_default();
+        let is_first = self.confirm();
         let mut books = Books { tally: Tally::new(self.spans, self.enriched_before), ..Books::default() };
         for booking in std::mem::take(&mut self.bookings) {
             if booking.report.is_none_or(|report| is_first.get(report).copied().unwrap_or(true)) {
@@ -98,6 +107,23 @@ impl Claim {
             }
         }
         books
+    }
+}
+
+impl Claim {
+    /// Confirms the reports, and books what is new of them for traces. Both in one: nobody finds a report confirmed, and
+    /// not in the totals of its trace.
+    fn confirm(&mut self) -> Vec<bool> {
+        let traces = self.traces.take();
+        let book = |is_first: &[bool]| traces.into_iter().for_each(|traces| traces.book(is_first));
+        let Some((memory, claims)) = self.memory.take() else {
+            book(&[]);
+            return Vec::new();
+        };
+        let mut memory = lock(&memory);
+        let is_first = memory.confirm(claims);
+        book(&is_first);
+        is_first
     }
 }
 

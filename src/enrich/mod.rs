@@ -6,10 +6,13 @@ mod claim;
 mod plan;
 mod price;
 mod receipt;
+mod root;
 mod rounding;
 mod served;
 mod settle;
 mod tally;
+mod terms;
+mod traces;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -22,14 +25,19 @@ pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
 pub use settle::Reports;
 pub use tally::{Tally, TokenClass};
+pub use terms::Terms;
+pub use traces::{SharedLedger, TraceBooks};
 
 use crate::estimate::Method;
 use crate::factors::Registry;
 use crate::genai::{Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings, RoleRules};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
+use crate::trace::ledger::LedgerSettings;
 use claim::lock;
 use receipt::ReceiptWriter;
+use root::RootWriter;
+use terms::SharedTerms;
 
 /// How spans are enriched.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +64,8 @@ pub struct EnrichSettings {
     pub extensions: Extensions,
     /// How much is remembered of calls, and for how long.
     pub memory: MemorySettings,
+    /// How much is kept of traces, and for how long.
+    pub traces: LedgerSettings,
 }
 
 impl Default for EnrichSettings {
@@ -72,6 +82,7 @@ impl Default for EnrichSettings {
             band_bounds_g: [0.01, 0.1, 1.0, 10.0],
             extensions: Extensions::default(),
             memory: MemorySettings::default(),
+            traces: LedgerSettings::default(),
         }
     }
 }
@@ -90,6 +101,10 @@ pub struct Enricher {
     receipts: ReceiptWriter,
     names: Fingerprints,
     memory: SharedMemory,
+    prefix: String,
+    root_writer: RootWriter,
+    ledger: SharedLedger,
+    terms: SharedTerms,
 }
 
 /// A request that is ready to be sent on.
@@ -104,15 +119,26 @@ pub struct Enriched {
 }
 
 impl Enricher {
-    /// An enricher with a memory of its own.
+    /// An enricher with a memory and a ledger of its own.
     #[must_use]
     pub fn new(registry: Arc<Registry>, settings: &EnrichSettings) -> Self {
         Self::with_memory(registry, settings, Arc::new(Mutex::new(Memory::new(settings.memory))))
     }
 
-    /// An enricher that remembers calls in `memory`.
+    /// An enricher that remembers calls in `memory`, with a ledger of its own.
     #[must_use]
     pub fn with_memory(registry: Arc<Registry>, settings: &EnrichSettings, memory: SharedMemory) -> Self {
+        let ledger = Arc::new(TraceBooks::new(settings.traces));
+        Self::with_state(registry, settings, (memory, ledger))
+    }
+
+    /// An enricher that remembers calls in a memory, and books traces in a ledger, that others may have, too.
+    #[must_use]
+    pub fn with_state(
+        registry: Arc<Registry>,
+        settings: &EnrichSettings,
+        (memory, ledger): (SharedMemory, SharedLedger),
+    ) -> Self {
         let names = lock(&memory).names();
         let keys = keys(settings);
         Self {
@@ -127,6 +153,10 @@ impl Enricher {
             receipts: ReceiptWriter::new(settings),
             names,
             memory,
+            prefix: settings.prefix.clone(),
+            root_writer: RootWriter::new(&settings.prefix, settings.band_bounds_g, settings.significant_digits),
+            ledger,
+            terms: SharedTerms::default(),
         }
     }
 
@@ -149,10 +179,19 @@ impl Enricher {
     pub fn settle(&self, plan: &mut Plan<'_>, now: Instant) -> Result<Claim, WireError> {
         let reports = plan.reports(&self.names)?;
         if reports.is_empty() {
-            return Ok(Claim::new(plan, None));
+            let roots = self.roots(plan, now)?;
+            let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), now)?;
+            return Ok(Claim::new(plan, None).with_traces(traces));
         }
-        let claims = plan.settle(&reports, &mut lock(&self.memory), now);
-        Ok(Claim::new(plan, Some((Arc::clone(&self.memory), &reports, claims))))
+        let mut memory = lock(&self.memory);
+        let claims = plan.settle(&reports, &mut memory, now);
+        // In one with the memory, so that nobody books in between: what is new to it is not in the ledger.
+        let roots = self.roots(plan, now)?;
+        let is_new = traces::unbooked(&memory, &claims, &roots);
+        drop(memory);
+        let of_spans = reports.of_spans(plan.spans.len(), plan.enriched.len());
+        let traces = self.settle_traces(plan, roots, (of_spans, &is_new), now)?;
+        Ok(Claim::new(plan, Some((Arc::clone(&self.memory), &reports, claims))).with_traces(traces))
     }
 
     /// The processor's id as configured.
@@ -168,14 +207,25 @@ impl Enricher {
         (level.reports, level.evicted)
     }
 
-    /// Appends the receipts of a settled plan.
+    /// What is known of traces.
+    #[must_use]
+    pub const fn traces(&self) -> &SharedLedger {
+        &self.ledger
+    }
+
+    /// Appends the receipts of a settled plan, and the totals of traces to their roots.
     #[must_use]
     pub fn splice(&self, request: &Bytes, plan: &Plan<'_>) -> Bytes {
         let mut splice = Splice::default();
         let mut constants = receipt::Constants::default();
-        for span in plan.spans() {
-            splice.append([span.at.resource_spans, span.at.scope_spans], span.at.span, |out| {
-                self.receipts.write(out, span, &self.registry, &mut constants);
+        for (at, span, totals) in plan.growing() {
+            splice.append([at.resource_spans, at.scope_spans], at.span, |out| {
+                if let Some(span) = span {
+                    self.receipts.write(out, span, &self.registry, &mut constants);
+                }
+                if let Some(totals) = totals {
+                    self.root_writer.write(out, &totals.account);
+                }
             });
         }
         splice.apply(request)

@@ -3,7 +3,9 @@
 
 use super::Enricher;
 use super::price::{Named, Priced};
+use super::root;
 use super::served::Served;
+use super::traces::RootTotals;
 use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan, tells};
 use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
@@ -15,6 +17,10 @@ pub struct Plan<'a> {
     pub(super) spans: Vec<PlannedSpan<'a>>,
     /// Calls whose spans came enriched: they get nothing, and no other report of them counts.
     pub(super) enriched: Vec<PlannedSpan<'a>>,
+    /// Spans without a parent, where their traces may be known.
+    pub(super) roots: Vec<SpanAt>,
+    /// Roots that get the totals of their traces: [`Enricher::settle`] knows them.
+    pub(super) totals: Vec<RootTotals>,
     /// Every span.
     pub(super) total: u64,
     /// Spans that came enriched.
@@ -32,6 +38,8 @@ pub(crate) struct PlannedSpan<'a> {
     pub(super) dialect: Dialect,
     /// What the span is given; [`Plan::settle`] has the last word.
     pub(super) status: Status,
+    /// The conversation that the span names.
+    pub(super) conversation: Option<&'a str>,
     /// The call that the span reports, where it carries usage.
     pub(super) call: Option<Call<'a>>,
 }
@@ -49,9 +57,32 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Plan<'a> {
+    fn of(request: &'a [u8]) -> Self {
+        let (spans, enriched, roots, totals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { request, spans, enriched, roots, totals, total: 0, enriched_before: 0 }
+    }
+
     /// The spans of the GenAI kind, in the order of the wire.
     pub(super) fn spans(&self) -> &[PlannedSpan<'a>] {
         &self.spans
+    }
+
+    /// For each span that came, those that came enriched behind the others: none is a report.
+    pub(super) fn without_reports(&self) -> Vec<Option<usize>> {
+        vec![None; self.spans.len() + self.enriched.len()]
+    }
+
+    /// The spans that get something, in the order of the wire, and what they get.
+    pub(super) fn growing(&self) -> impl Iterator<Item = (SpanAt, Option<&PlannedSpan<'a>>, Option<&RootTotals>)> {
+        let (mut spans, mut totals) = (self.spans.iter().peekable(), self.totals.iter().peekable());
+        std::iter::from_fn(move || {
+            let place = |at: &SpanAt| at.span.start;
+            let next = [spans.peek().map(|span| place(&span.at)), totals.peek().map(|root| place(&root.at))];
+            let next = next.into_iter().flatten().min()?;
+            let span = spans.next_if(|span| place(&span.at) == next);
+            let root = totals.next_if(|root| place(&root.at) == next);
+            Some((span.map(|span| span.at).or(root.map(|root| root.at))?, span, root))
+        })
     }
 }
 
@@ -63,8 +94,12 @@ impl Enricher {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
     pub fn plan<'a>(&self, request: &'a [u8]) -> Result<Plan<'a>, WireError> {
         let mut hits = Hits::default();
-        let mut plan = Plan { request, spans: Vec::new(), enriched: Vec::new(), total: 0, enriched_before: 0 };
+        let mut plan = Plan::of(request);
+        let wants_roots = self.traces().has_traces();
         plan.total = walk(request, |at| {
+            if wants_roots && !root::has_parent(request, at.span)? {
+                plan.roots.push(at);
+            }
             if !tells(request, at.span, &self.keys)? {
                 return Ok(());
             }
@@ -79,6 +114,7 @@ impl Enricher {
                 has_gen_ai_key: hits.has_gen_ai_key(),
                 dialect: Dialect::of(&hits),
                 status: Status::Aggregate,
+                conversation: hits.string(request, Meaning::Conversation),
                 call: None,
             };
             if is_enriched {

@@ -123,7 +123,7 @@ impl Keys {
 const MAX_CONSTANTS: usize = 64;
 
 /// The value of `match` where no model was found.
-const NO_MATCH: &str = "none";
+pub(super) const NO_MATCH: &str = "none";
 
 /// What a constant part depends on.
 type ConstantKey = (Option<ModelId>, Option<Match>, Place, Option<std::mem::Discriminant<Metered>>);

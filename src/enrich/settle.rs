@@ -19,7 +19,7 @@ pub struct Reports {
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Planned(usize),
-    Enriched,
+    Enriched(usize),
 }
 
 impl Reports {
@@ -39,10 +39,10 @@ impl Plan<'_> {
     pub fn reports(&self, names: &Fingerprints) -> Result<Reports, WireError> {
         let mut reports = Reports::default();
         let planned = self.spans.iter().enumerate().map(|(index, span)| (Place::Planned(index), span));
-        let enriched = self.enriched.iter().map(|span| (Place::Enriched, span));
+        let enriched = self.enriched.iter().enumerate().map(|(index, span)| (Place::Enriched(index), span));
         for (place, span) in planned.chain(enriched) {
             if let Some(mut report) = report_of(span, names) {
-                if let Place::Enriched = place {
+                if let Place::Enriched(_) = place {
                     report.decided = verdict_of(span.status);
                     report.resolves = matches!(span.status, Status::Ok | Status::Repriced);
                 }
@@ -88,8 +88,21 @@ impl Reports {
     pub(super) fn planned(&self) -> impl Iterator<Item = Option<usize>> {
         self.spans.iter().map(|place| match place {
             Place::Planned(index) => Some(*index),
-            Place::Enriched => None,
+            Place::Enriched(_) => None,
         })
+    }
+
+    /// For each span of the plan, those that came enriched behind the others, which of the reports it is.
+    pub(super) fn of_spans(&self, planned: usize, enriched: usize) -> Vec<Option<usize>> {
+        let mut reports = vec![None; planned + enriched];
+        for (report, place) in self.spans.iter().enumerate() {
+            let (Place::Planned(at) | Place::Enriched(at)) = *place;
+            let at = if let Place::Enriched(_) = place { planned + at } else { at };
+            if let Some(known) = reports.get_mut(at) {
+                *known = Some(report);
+            }
+        }
+        reports
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Meaning {
     CloudRegion,
     /// Energy that somebody metered, where the configuration says under which key.
     MeteredEnergy,
+    /// The conversation.
+    Conversation,
     /// Our own status: the span was enriched before.
     Enriched,
     /// Nothing by itself: a configured rule looks at its value.
@@ -67,6 +69,7 @@ impl Meaning {
             Self::ServerAddress
                 | Self::CloudRegion
                 | Self::MeteredEnergy
+                | Self::Conversation
                 | Self::Model
                 | Self::Provider
                 | Self::ResponseId
@@ -169,6 +172,7 @@ impl KeyTable {
             (read::PLAIN_OUTPUT_TOKENS, Meaning::PlainOutput),
             (read::SERVER_ADDRESS, Meaning::ServerAddress),
             (read::CLOUD_REGION, Meaning::CloudRegion),
+            (read::CONVERSATION_ID, Meaning::Conversation),
             (enriched_key, Meaning::Enriched),
         ];
         for (key, meaning) in singles {

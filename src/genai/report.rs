@@ -15,6 +15,12 @@ impl TraceId {
     pub fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self).filter(|id| id.0 != [0; 16])
     }
+
+    /// The id as it came.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 /// `span_id`: 8 bytes, not all zero.
@@ -26,6 +32,12 @@ impl SpanId {
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(u64::from_be_bytes).and_then(NonZeroU64::new).map(Self)
+    }
+
+    /// The id as it came.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 8] {
+        self.0.get().to_be_bytes()
     }
 }
 

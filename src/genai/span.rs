@@ -49,6 +49,8 @@ pub struct SpanFields<'a> {
     pub parent_id: &'a [u8],
     /// `trace_state`, as it came.
     pub trace_state: &'a [u8],
+    /// `name`, as it came.
+    pub name: &'a [u8],
     /// `start_time_unix_nano`; 0 where unknown.
     pub start_ns: u64,
     /// `end_time_unix_nano`; 0 where unknown.
@@ -123,6 +125,7 @@ pub fn scan<'a>(
             (2, Value::Bytes(id)) => fields.span_id = value::slice(request, id),
             (3, Value::Bytes(state)) => fields.trace_state = value::slice(request, state),
             (4, Value::Bytes(id)) => fields.parent_id = value::slice(request, id),
+            (5, Value::Bytes(name)) => fields.name = value::slice(request, name),
             (6, Value::Varint(kind)) => fields.client = kind == KIND_CLIENT,
             (7, Value::Fixed64(ns)) => fields.start_ns = ns,
             (8, Value::Fixed64(ns)) => fields.end_ns = ns,

@@ -118,6 +118,12 @@ pub fn append_int(out: &mut Vec<u8>, key: &str, value: i64) {
     append_varint(out, bits);
 }
 
+/// Appends one `Span.attributes` field with a boolean.
+pub fn append_bool(out: &mut Vec<u8>, key: &str, value: bool) {
+    begin(out, key, 2);
+    out.extend_from_slice(&[0x10, u8::from(value)]);
+}
+
 /// Appends the tags and lengths of one attribute whose `AnyValue` has `value_len` bytes.
 fn begin(out: &mut Vec<u8>, key: &str, value_len: usize) {
     let pair = 1 + varint_len(key.len()) + key.len() + 1 + varint_len(value_len) + value_len;
@@ -183,6 +189,7 @@ mod tests {
         append_string(&mut out, "s", &"x".repeat(200));
         append_double(&mut out, "d", 0.25);
         append_int(&mut out, "i", -1);
+        append_bool(&mut out, "b", true);
         append_int(&mut out, &"k".repeat(130), 300);
         let span = Span::decode(&out[..]).unwrap();
         let read: Vec<_> =
@@ -191,6 +198,7 @@ mod tests {
             ("s".to_owned(), ProstValue::StringValue("x".repeat(200))),
             ("d".to_owned(), ProstValue::DoubleValue(0.25)),
             ("i".to_owned(), ProstValue::IntValue(-1)),
+            ("b".to_owned(), ProstValue::BoolValue(true)),
             ("k".repeat(130), ProstValue::IntValue(300)),
         ];
         assert_eq!(read, expected);

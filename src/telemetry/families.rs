@@ -107,6 +107,15 @@ pub(super) const EVICTED: Family = counter(
     "gramtrace_memory_evicted_reports_total",
     "Reports of calls that were forgotten before their time because the memory was full.",
 );
+pub(super) const TRACES: Family = gauge("gramtrace_traces", "Traces whose totals are kept.");
+pub(super) const TRACE_RECEIPTS: Family =
+    gauge("gramtrace_trace_receipts", "Receipts of single calls that are kept, of the newest traces.");
+pub(super) const TRACE_BYTES: Family =
+    gauge("gramtrace_trace_bytes", "Bytes that traces, conversations and receipts take, as they are accounted.");
+pub(super) const TRACES_EVICTED: Family = counter(
+    "gramtrace_traces_evicted_total",
+    "Traces that were forgotten before their time because there was no room.",
+);
 pub(super) const OVER_CAPACITY: Family = counter(
     "gramtrace_labels_over_capacity_total",
     "Bookings that went to the label value other because there were too many receivers or exporters.",

@@ -16,6 +16,7 @@ use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
 use super::text::{Exposition, Reading};
+use super::traces::{Ledgers, TraceLevel};
 use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
 
@@ -30,6 +31,7 @@ struct Registered {
     exporters: Roll<ExporterMetrics>,
     counting: Counting,
     reloads: Reloads,
+    ledgers: Ledgers,
     other_receiver: ReceiverMetrics,
     other_exporter: ExporterMetrics,
     over_capacity: AtomicU64,
@@ -58,6 +60,7 @@ impl Default for Registered {
             exporters: Roll::default(),
             counting: Counting::default(),
             reloads: Reloads::default(),
+            ledgers: Ledgers::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
             other_exporter: ExporterMetrics::new(OTHER),
             over_capacity: AtomicU64::new(0),
@@ -159,6 +162,11 @@ impl Metrics {
         self.0.counting.memory(processor, reports, evicted);
     }
 
+    /// What a processor's ledger of traces holds now.
+    pub fn traces(&self, processor: &str, level: TraceLevel) {
+        self.0.ledgers.reads(processor, level);
+    }
+
     /// The first configuration is in force from `now` on.
     pub fn configuration_started(&self, now: SystemTime) {
         self.0.reloads.started(now);
@@ -209,6 +217,7 @@ impl Metrics {
         self.encode_receivers(&mut text);
         self.encode_exporters(&mut text);
         self.0.counting.encode(&mut text);
+        self.0.ledgers.encode(&mut text);
         self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text

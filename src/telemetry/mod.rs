@@ -16,6 +16,7 @@ mod spans;
 mod tally;
 mod text;
 mod throttle;
+mod traces;
 mod unknown_models;
 
 pub use exporter::{Attempt, ExporterMetrics};
@@ -28,4 +29,5 @@ pub use own::{
 pub use sampling::LogSampling;
 pub use spans::{Journal, Sending, Tracing};
 pub use throttle::{Suppressed, Throttle};
+pub use traces::TraceLevel;
 pub use unknown_models::{UnknownModel, UnknownModelList};

@@ -33,7 +33,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     impure("rejection", &["wire"]),
     impure("telemetry", &["otlp"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
-    impure("pipeline", &["enrich", "exporter", "otlp", "rejection", "telemetry"]),
+    impure("pipeline", &["enrich", "exporter", "otlp", "rejection", "telemetry", "trace"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),
     impure("admin", &["telemetry"]),
     top("app"),

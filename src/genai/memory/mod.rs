@@ -155,6 +155,13 @@ impl Memory {
         claims.reports.into_iter().map(|number| number.is_some_and(|number| self.store.confirm(number))).collect()
     }
 
+    /// For each report of a request that waits for its answer what [`Memory::confirm`] would say now.
+    #[must_use]
+    pub fn unbooked(&self, claims: &Claims) -> Vec<bool> {
+        let is_new = |number: &Number| self.store.get(*number).is_none_or(|kept| !kept.is_confirmed());
+        claims.reports.iter().map(|number| number.as_ref().is_some_and(is_new)).collect()
+    }
+
     /// The request was not acknowledged: its reports leave, unless another request carries them too.
     pub fn release(&mut self, claims: Claims) {
         // Backwards, so that each leaves the end of the queue.

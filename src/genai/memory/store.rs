@@ -77,6 +77,11 @@ impl Kept {
         self.claims == 0 && !self.confirmed
     }
 
+    /// Whether a request that carried it was acknowledged.
+    pub(super) const fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
     /// By chain.
     fn keys(&self) -> [Option<Key>; CHAINS] {
         let Report { trace_id, span_id, scope, totals, response_id, outside_id, .. } = self.report;

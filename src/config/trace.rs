@@ -1,0 +1,63 @@
+//! `processors.gramtrace.trace`: how much is kept of traces, and for how long.
+//! Knows keys, bounds and advice; nothing of traces.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::section::{Field, Section};
+
+/// `processors.gramtrace.trace`: what totals of traces may take. Whatever is full first, the oldest leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TraceConfig {
+    /// Traces at most; 1000000. 0 turns totals off.
+    pub max_traces: u64,
+    /// In MiB, 1 to 65536; 256.
+    pub max_size_mib: u64,
+    /// How long a trace is kept after its last call; 1 h.
+    #[serde(serialize_with = "super::duration::serialize")]
+    pub ttl: Duration,
+    /// Receipts of single calls.
+    pub receipts: ReceiptsConfig,
+}
+
+/// `processors.gramtrace.trace.receipts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReceiptsConfig {
+    /// Traces whose receipts are kept at most, the newest; 10000. 0 keeps none.
+    pub max_traces: u64,
+    /// Receipts of one trace at most, the first; 64.
+    pub max_calls: u64,
+}
+
+impl Default for TraceConfig {
+    fn default() -> Self {
+        let receipts = ReceiptsConfig { max_traces: 10_000, max_calls: 64 };
+        Self { max_traces: 1_000_000, max_size_mib: 256, ttl: Duration::from_secs(60 * 60), receipts }
+    }
+}
+
+impl TraceConfig {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut config = Self::default();
+        section.read("max_traces", &mut config.max_traces, |field| field.whole(0, 100_000_000));
+        section.read("max_size_mib", &mut config.max_size_mib, |field| field.whole(1, 65_536));
+        section.read("ttl", &mut config.ttl, ttl);
+        if let Some(mut receipts) = section.section("receipts") {
+            receipts.read("max_traces", &mut config.receipts.max_traces, |field| field.whole(0, 100_000_000));
+            receipts.read("max_calls", &mut config.receipts.max_calls, |field| field.whole(1, 10_000));
+            receipts.finish(&[]);
+        }
+        section.finish(&[]);
+        config
+    }
+}
+
+fn ttl(field: &Field<'_>) -> Result<Duration, String> {
+    match super::duration::parse(field.text()?)? {
+        ttl if ttl.is_zero() => {
+            Err("nothing is kept for no time; write one such as `1h`, or `max_traces: 0`".to_owned())
+        }
+        ttl => Ok(ttl),
+    }
+}

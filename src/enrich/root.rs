@@ -1,0 +1,223 @@
+//! Roots: finding them among the spans of a request, and what is written on one whose trace has model calls.
+//! Knows nothing of how totals come about.
+
+use super::receipt::Band;
+use super::rounding::round_significant;
+use crate::otlp::value::{self, append_bool, append_double, append_int, append_string};
+use crate::otlp::{Extent, Reader, SpanAt, WireError, walk};
+use crate::semconv::{out, read};
+use crate::trace::Range;
+use crate::trace::ledger::Account;
+
+/// `Span.parent_span_id`, its tag, and the bytes of one.
+const PARENT: u8 = 4;
+const PARENT_TAG: [u8; 2] = [0x22, 0x08];
+/// What some write on a root.
+const NO_PARENT: [u8; 8] = [0; 8];
+/// A span's ids in front, as they are nearly always written, and at its end, where the last field comes first.
+const TRACE_ID_TAG: [u8; 2] = [0x0a, 0x10];
+const SPAN_ID_TAG: [u8; 2] = [0x12, 0x08];
+
+/// Whether a span has a parent. What is decided by two bytes first is right for what protobuf libraries and the Go
+/// Collector write, and costs next to nothing; everything else is read.
+#[inline(always)]
+pub(super) fn has_parent(request: &[u8], span: Extent) -> Result<bool, WireError> {
+    let bytes = value::slice(request, span);
+    if bytes.get(28..30) == Some(&PARENT_TAG)
+        && bytes.starts_with(&TRACE_ID_TAG)
+        && bytes.get(18..20) == Some(&SPAN_ID_TAG)
+        && bytes.get(30..38).is_some_and(|parent| *parent != NO_PARENT)
+    {
+        return Ok(true);
+    }
+    is_child(request, span)
+}
+
+/// Whether a span has a parent, however it is written.
+#[inline(never)]
+fn is_child(request: &[u8], span: Extent) -> Result<bool, WireError> {
+    let bytes = value::slice(request, span);
+    // The last field first: parent, span id, trace id stand at the end.
+    let tail = bytes.len().checked_sub(38).and_then(|start| bytes.get(start..)).unwrap_or_default();
+    if tail.starts_with(&PARENT_TAG)
+        && tail.get(10..12) == Some(&SPAN_ID_TAG)
+        && tail.get(20..22) == Some(&TRACE_ID_TAG)
+        && !bytes.starts_with(&TRACE_ID_TAG)
+        && tail.get(2..10).is_some_and(|parent| *parent != NO_PARENT)
+    {
+        return Ok(true);
+    }
+    let mut reader = Reader::within(request, span);
+    let mut parent = &[][..];
+    while let Some((id, _)) = reader.find(PARENT)? {
+        parent = id;
+    }
+    Ok(parent.len() == 8 && parent.iter().any(|byte| *byte != 0))
+}
+
+/// The roots of a request, in the order of the wire.
+pub(super) fn find(request: &[u8]) -> Result<Vec<SpanAt>, WireError> {
+    let mut roots = Vec::new();
+    walk(request, |at| {
+        if !has_parent(request, at.span)? {
+            roots.push(at);
+        }
+        Ok(())
+    })?;
+    Ok(roots)
+}
+
+/// `Span.trace_id`.
+pub(super) fn trace_id(request: &[u8], span: Extent) -> Result<&[u8], WireError> {
+    let (mut reader, mut trace_id) = (Reader::within(request, span), &[][..]);
+    while let Some((id, _)) = reader.find(1)? {
+        trace_id = id;
+    }
+    Ok(trace_id)
+}
+
+/// `service.name` of a resource; empty where nobody says, or not in UTF-8.
+pub(super) fn service(request: &[u8], resource: Option<Extent>) -> &str {
+    let Some(resource) = resource else { return "" };
+    let mut reader = Reader::within(request, resource);
+    while let Ok(Some((_, pair))) = reader.find(1) {
+        if let Ok((key, Some(value))) = value::key_value(request, pair)
+            && key == read::SERVICE_NAME.as_bytes()
+            && let Ok(value::Any::String(name)) = value::any(request, value)
+        {
+            return std::str::from_utf8(name).unwrap_or_default();
+        }
+    }
+    ""
+}
+
+/// Writes totals on roots.
+#[derive(Debug)]
+pub(super) struct RootWriter {
+    keys: Keys,
+    band_bounds_g: [f64; 4],
+    significant_digits: u8,
+}
+
+/// Every key that is written, with the prefix.
+#[derive(Debug)]
+struct Keys {
+    /// What all of them begin with.
+    family: String,
+    co2e: [String; 3],
+    energy: String,
+    calls: String,
+    unknown_calls: String,
+    input_tokens: String,
+    output_tokens: String,
+    band: String,
+    complete: String,
+}
+
+impl RootWriter {
+    pub(super) fn new(prefix: &str, band_bounds_g: [f64; 4], significant_digits: u8) -> Self {
+        let key = |suffix: &str| format!("{prefix}{suffix}");
+        let keys = Keys {
+            family: key(out::TRACE),
+            co2e: [out::TRACE_CO2E_LOW_G, out::TRACE_CO2E_G, out::TRACE_CO2E_HIGH_G].map(key),
+            energy: key(out::TRACE_ENERGY_WH),
+            calls: key(out::TRACE_CALLS),
+            unknown_calls: key(out::TRACE_UNKNOWN_CALLS),
+            input_tokens: key(out::TRACE_INPUT_TOKENS),
+            output_tokens: key(out::TRACE_OUTPUT_TOKENS),
+            band: key(out::TRACE_BAND),
+            complete: key(out::TRACE_COMPLETE),
+        };
+        Self { keys, band_bounds_g, significant_digits }
+    }
+
+    /// Whether a root came with totals: they are another's, and stay alone.
+    pub(super) fn has_totals(&self, request: &[u8], span: Extent) -> Result<bool, WireError> {
+        let mut reader = Reader::within(request, span);
+        while let Some((_, pair)) = reader.find(9)? {
+            if value::key_value(request, pair)?.0.starts_with(self.keys.family.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Appends the totals of a trace. What is not known is left out.
+    pub(super) fn write(&self, out: &mut Vec<u8>, account: &Account) {
+        if let Some(Range { low, value, high }) = account.co2e_g() {
+            self.double(out, &self.keys.co2e[1], value);
+            if let (Some(low), Some(high)) = (low, high) {
+                self.double(out, &self.keys.co2e[0], low);
+                self.double(out, &self.keys.co2e[2], high);
+            }
+        }
+        if let Some(energy) = account.energy_wh() {
+            self.double(out, &self.keys.energy, energy.value);
+        }
+        append_int(out, &self.keys.calls, i64::from(account.calls()));
+        append_int(out, &self.keys.unknown_calls, i64::from(account.unknown_calls()));
+        append_int(out, &self.keys.input_tokens, i64::try_from(account.input_tokens()).unwrap_or(i64::MAX));
+        append_int(out, &self.keys.output_tokens, i64::try_from(account.output_tokens()).unwrap_or(i64::MAX));
+        if let Some(co2e_g) = account.co2e_g() {
+            append_string(out, &self.keys.band, self.band(co2e_g.value).name());
+        }
+        append_bool(out, &self.keys.complete, account.is_complete());
+    }
+
+    /// The band of a total.
+    pub(super) fn band(&self, co2e_g: f64) -> Band {
+        Band::of(co2e_g, &self.band_bounds_g)
+    }
+
+    fn double(&self, out: &mut Vec<u8>, key: &str, value: f64) {
+        append_double(out, key, round_significant(value, self.significant_digits));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::trace::v1::Span;
+    use prost::Message;
+
+    use super::*;
+
+    fn is_child_of_any(bytes: &[u8]) -> bool {
+        let extent = Extent { prefix: 0, start: 0, end: bytes.len() };
+        let quick = has_parent(bytes, extent).unwrap();
+        assert_eq!(quick, is_child(bytes, extent).unwrap());
+        quick
+    }
+
+    fn span(parent_span_id: Vec<u8>) -> Span {
+        Span {
+            trace_id: vec![7; 16],
+            span_id: vec![1; 8],
+            parent_span_id,
+            name: "\"\u{8}12345678".to_owned(),
+            start_time_unix_nano: 5,
+            ..Span::default()
+        }
+    }
+
+    /// The fields of a span, the last first.
+    fn descending(parent: &[u8]) -> Vec<u8> {
+        let mut bytes = b"\x39\x05\0\0\0\0\0\0\0\x2a\x04chat".to_vec();
+        bytes.extend_from_slice(&[0x22, u8::try_from(parent.len()).unwrap()]);
+        bytes.extend_from_slice(parent);
+        bytes.extend_from_slice(b"\x12\x08\x01\x01\x01\x01\x01\x01\x01\x01\x0a\x10");
+        bytes.extend_from_slice(&[7; 16]);
+        bytes
+    }
+
+    #[test]
+    fn a_root_is_a_span_without_a_parent_however_it_is_written() {
+        assert!(is_child_of_any(&span(vec![2; 8]).encode_to_vec()));
+        assert!(is_child_of_any(&Span { trace_state: "a=b".to_owned(), ..span(vec![2; 8]) }.encode_to_vec()));
+        assert!(is_child_of_any(&descending(&[2; 8])));
+        for root in [Vec::new(), vec![0; 8], vec![2; 7]] {
+            assert!(!is_child_of_any(&span(root.clone()).encode_to_vec()), "{root:?}");
+            assert!(!is_child_of_any(&descending(&root)), "{root:?}");
+        }
+        assert!(!is_child_of_any(&[]));
+    }
+}

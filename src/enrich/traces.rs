@@ -1,0 +1,328 @@
+//! What a request means for the totals of traces: what is known of the traces whose roots pass, and the reports of calls
+//! that are booked when it has been acknowledged. Knows the ledger; nothing of how it is asked.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::Enricher;
+use super::plan::{Plan, PlannedSpan};
+use super::root;
+use super::terms::{Asked, Shared, Terms};
+use crate::genai::{Claims, Memory, SpanId, Status, TraceId};
+use crate::otlp::value::{self, Any};
+use crate::otlp::{Extent, Reader, SpanAt, WireError};
+use crate::semconv::out;
+use crate::trace::Range;
+use crate::trace::ledger::{
+    Account, Call, Figures, Gap, Ledger, LedgerLevel, LedgerSettings, Share, Standing, TraceKey,
+};
+use crate::units::{self, Quantity, TokenUsage};
+
+/// The totals of traces, shared by everything that books in them or asks them, and kept when a configuration is
+/// reloaded.
+pub type SharedLedger = Arc<TraceBooks>;
+
+/// A ledger that threads share. Who reads holds it for as long as it takes to copy one trace.
+#[derive(Debug)]
+pub struct TraceBooks {
+    ledger: Mutex<Ledger<Terms>>,
+    is_kept: bool,
+    /// Whether anything was ever booked: until then no root has to be found.
+    has_traces: AtomicBool,
+}
+
+impl TraceBooks {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new(settings: LedgerSettings) -> Self {
+        let ledger = Mutex::new(Ledger::new(settings));
+        Self { ledger, is_kept: settings.max_traces > 0, has_traces: AtomicBool::new(false) }
+    }
+
+    /// Takes hold of the ledger. A thread that panicked with it in its hands has at worst lost a call.
+    pub fn lock(&self) -> MutexGuard<'_, Ledger<Terms>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn level(&self) -> LedgerLevel {
+        self.lock().level()
+    }
+
+    /// Whether roots of requests without a model call may be of known traces.
+    pub(super) fn has_traces(&self) -> bool {
+        self.has_traces.load(Ordering::Relaxed)
+    }
+}
+
+/// A root with what is known of its trace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RootTotals {
+    pub(super) at: SpanAt,
+    pub(super) account: Account,
+}
+
+/// A root whose trace may have totals.
+#[derive(Debug)]
+pub(super) struct Root<'a> {
+    at: SpanAt,
+    trace_id: TraceKey,
+    service: &'a str,
+    account: Account,
+}
+
+/// What is to be booked for traces when a request has been acknowledged.
+#[derive(Debug)]
+pub(super) struct TraceClaim {
+    ledger: SharedLedger,
+    entries: Vec<Entry>,
+    /// Roots that passed, with their service.
+    roots: Vec<(TraceKey, Box<str>)>,
+    now: Instant,
+}
+
+#[derive(Debug)]
+struct Entry {
+    trace_id: TraceKey,
+    call: Call<Terms>,
+    /// Which of the request's reports it is.
+    report: Option<usize>,
+}
+
+impl TraceClaim {
+    /// The request was acknowledged: books what no other request did. `is_first` says it for each report.
+    pub(super) fn book(self, is_first: &[bool]) {
+        let Self { ledger, entries, roots, now } = self;
+        if !entries.is_empty() {
+            ledger.has_traces.store(true, Ordering::Relaxed);
+        }
+        let mut held = ledger.lock();
+        for Entry { trace_id, call, report } in entries {
+            if report.is_none_or(|report| is_first.get(report).copied().unwrap_or(true)) {
+                held.book(trace_id, call, now);
+            }
+        }
+        for (trace_id, service) in roots {
+            held.root(&trace_id, &service);
+        }
+    }
+}
+
+impl Enricher {
+    /// The roots of a request whose traces may be known, with what acknowledged requests said of them. Where nothing was
+    /// ever booked, only the request's own calls can make a trace known.
+    pub(super) fn roots<'a>(&self, plan: &mut Plan<'a>, now: Instant) -> Result<Vec<Root<'a>>, WireError> {
+        let has_calls = !plan.spans.is_empty() || !plan.enriched.is_empty();
+        if !self.ledger.is_kept || !(has_calls || self.ledger.has_traces()) {
+            return Ok(Vec::new());
+        }
+        if !self.ledger.has_traces() {
+            plan.roots = root::find(plan.request)?;
+        }
+        if plan.roots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut roots = Vec::with_capacity(plan.roots.len());
+        let ledger = self.ledger.lock();
+        for at in &plan.roots {
+            let Some(trace_id) = TraceId::read(root::trace_id(plan.request, at.span)?) else { continue };
+            let service = root::service(plan.request, at.resource);
+            let account = ledger.account(&trace_id.bytes(), service, now);
+            if account.has_calls() || has_calls {
+                roots.push(Root { at: *at, trace_id: trace_id.bytes(), service, account });
+            }
+        }
+        Ok(roots)
+    }
+
+    /// Adds a request's own calls to what is known of its roots' traces, and gives what is to be booked for both.
+    /// `is_new` says for each report whether no acknowledged request had it.
+    pub(super) fn settle_traces<'a>(
+        &self,
+        plan: &mut Plan<'a>,
+        mut roots: Vec<Root<'a>>,
+        (reports, is_new): (Vec<Option<usize>>, &[bool]),
+        now: Instant,
+    ) -> Result<Option<TraceClaim>, WireError> {
+        if !self.ledger.is_kept || (roots.is_empty() && plan.spans.is_empty() && plan.enriched.is_empty()) {
+            return Ok(None);
+        }
+        let entries = self.entries(plan, reports);
+        let of_trace: HashMap<TraceKey, usize> =
+            roots.iter().enumerate().map(|(at, root)| (root.trace_id, at)).collect();
+        for entry in entries.iter().filter(|_| !of_trace.is_empty()) {
+            let is_known = entry.report.is_some_and(|report| !is_new.get(report).copied().unwrap_or(true));
+            if let Some(root) = of_trace.get(&entry.trace_id).and_then(|at| roots.get_mut(*at))
+                && !is_known
+            {
+                root.account.add(&entry.call.share);
+                if *entry.call.service != *root.service {
+                    root.account.mark(Gap::OtherServices);
+                }
+            }
+        }
+        let mut claimed = Vec::new();
+        for root in roots {
+            if root.account.has_calls() {
+                claimed.push((root.trace_id, root.service.into()));
+                if !self.root_writer.has_totals(plan.request, root.at.span)? {
+                    plan.totals.push(RootTotals { at: root.at, account: root.account });
+                }
+            }
+        }
+        if entries.is_empty() && claimed.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(TraceClaim { ledger: Arc::clone(&self.ledger), entries, roots: claimed, now }))
+    }
+
+    /// The calls of a request as its traces' ledger takes them.
+    fn entries(&self, plan: &Plan<'_>, reports: Vec<Option<usize>>) -> Vec<Entry> {
+        let conversations = Conversations::of(plan);
+        self.terms.hold(|shared| {
+            let mut services = Services { request: plan.request, last: None };
+            let spans = plan.spans.iter().map(|span| (span, false));
+            let spans = spans.chain(plan.enriched.iter().map(|span| (span, true)));
+            let mut entries = Vec::with_capacity(plan.spans.len());
+            for ((span, is_enriched), report) in spans.zip(reports) {
+                let Some(standing) = standing(span.status) else { continue };
+                let (Some(trace_id), Some(span_id)) =
+                    (TraceId::read(span.fields.trace_id), SpanId::read(span.fields.span_id))
+                else {
+                    continue;
+                };
+                let figures = if is_enriched { self.written(plan.request, span.at.span) } else { estimated(span) };
+                let call = span.call.as_ref();
+                let asked = Asked { name: call.and_then(|call| call.name), provider: call.and_then(|it| it.provider) };
+                let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| figures.co2e_g.is_some());
+                let terms = shared.terms(priced, asked, (&self.registry, self.method));
+                let call = Call {
+                    span_id: span_id.bytes(),
+                    parent_id: SpanId::read(span.fields.parent_id).map(SpanId::bytes),
+                    name: shared.name(std::str::from_utf8(span.fields.name).unwrap_or_default()),
+                    service: services.of(span.at.resource, shared),
+                    time_ns: (span.fields.start_ns, span.fields.end_ns),
+                    status: span.status.name(),
+                    share: Share { standing, usage: usage(span, standing), figures },
+                    model: terms.model_id.clone(),
+                    conversation: conversations.of_span(span).map(|id| shared.name(id)),
+                    terms,
+                };
+                entries.push(Entry { trace_id: trace_id.bytes(), call, report });
+            }
+            entries
+        })
+    }
+
+    /// The values that stand on a span that came enriched.
+    fn written(&self, request: &[u8], span: Extent) -> Figures {
+        let mut numbers = [None; 9];
+        let keys = [
+            out::CO2E_LOW_G,
+            out::CO2E_G,
+            out::CO2E_HIGH_G,
+            out::ENERGY_LOW_WH,
+            out::ENERGY_WH,
+            out::ENERGY_HIGH_WH,
+            out::EMBODIED_CO2E_LOW_G,
+            out::EMBODIED_CO2E_G,
+            out::EMBODIED_CO2E_HIGH_G,
+        ];
+        let mut reader = Reader::within(request, span);
+        while let Ok(Some((_, pair))) = reader.find(9) {
+            if let Ok((key, Some(found))) = value::key_value(request, pair)
+                && let Some(key) = key.strip_prefix(self.prefix.as_bytes())
+                && let Some(at) = keys.iter().position(|known| known.as_bytes() == key)
+                && let Ok(Any::Double(number)) = value::any(request, found)
+                && let Some(place) = numbers.get_mut(at)
+            {
+                *place = Some(number).filter(|number| number.is_finite() && *number >= 0.0);
+            }
+        }
+        let [co2e @ .., _, _, _, _, _, _] = numbers;
+        let [_, _, _, energy @ .., _, _, _] = numbers;
+        let [_, _, _, _, _, _, embodied @ ..] = numbers;
+        let range = |[low, value, high]: [Option<f64>; 3]| Some(Range { low, value: value?, high });
+        Figures { co2e_g: range(co2e), energy_wh: range(energy), embodied_co2e_g: range(embodied) }
+    }
+}
+
+/// What a span does to the totals of its trace; `None` for one that repeats others.
+const fn standing(status: Status) -> Option<Standing> {
+    match status {
+        Status::Ok | Status::UnknownModel | Status::NoModel => Some(Standing::Counted),
+        Status::Repriced => Some(Standing::Repriced),
+        Status::NoTokens => Some(Standing::WithoutUsage),
+        Status::Error => Some(Standing::Failed),
+        Status::Aggregate | Status::Duplicate => None,
+    }
+}
+
+/// Tokens count once: where a call was counted.
+fn usage(span: &PlannedSpan<'_>, standing: Standing) -> TokenUsage {
+    let call = span.call.as_ref().filter(|_| standing == Standing::Counted || standing == Standing::Repriced);
+    call.map(|call| call.usage).unwrap_or_default()
+}
+
+fn estimated(span: &PlannedSpan<'_>) -> Figures {
+    let has_value = matches!(span.status, Status::Ok | Status::Repriced);
+    let priced = span.call.as_ref().and_then(|call| call.priced.as_ref()).filter(|_| has_value);
+    let Some(estimate) = priced.map(|priced| &priced.estimate) else { return Figures::default() };
+    Figures {
+        co2e_g: Some(range(&estimate.co2e_g)),
+        energy_wh: estimate.energy_wh.as_ref().map(range),
+        embodied_co2e_g: estimate.embodied_co2e_g.as_ref().map(range),
+    }
+}
+
+fn range<T: Quantity>(range: &units::Range<T>) -> Range {
+    Range { low: Some(range.low().get()), value: range.value().get(), high: Some(range.high().get()) }
+}
+
+/// The service of each span: those of one resource follow each other.
+struct Services<'a> {
+    request: &'a [u8],
+    last: Option<(Option<Extent>, Arc<str>)>,
+}
+
+impl Services<'_> {
+    fn of(&mut self, resource: Option<Extent>, shared: &mut Shared) -> Arc<str> {
+        match &self.last {
+            Some((known, service)) if *known == resource => Arc::clone(service),
+            _ => {
+                let service = shared.name(root::service(self.request, resource));
+                self.last = Some((resource, Arc::clone(&service)));
+                service
+            }
+        }
+    }
+}
+
+/// Conversations that spans of a request name. A call that names none is of the one that all others of its trace name:
+/// some instrumentations say it on the agent's span alone.
+struct Conversations<'a>(HashMap<&'a [u8], Option<&'a str>>);
+
+impl<'a> Conversations<'a> {
+    fn of(plan: &Plan<'a>) -> Self {
+        let mut of_trace = HashMap::new();
+        for span in plan.spans.iter().chain(&plan.enriched) {
+            if let Some(id) = span.conversation {
+                let known = of_trace.entry(span.fields.trace_id).or_insert(Some(id));
+                *known = known.filter(|known| *known == id);
+            }
+        }
+        Self(of_trace)
+    }
+
+    fn of_span(&self, span: &PlannedSpan<'a>) -> Option<&'a str> {
+        span.conversation.or_else(|| self.0.get(span.fields.trace_id).copied().flatten())
+    }
+}
+
+/// For each report of the request whether no acknowledged request had it; asked while nobody else can acknowledge one.
+pub(super) fn unbooked(memory: &Memory, claims: &Claims, roots: &[Root<'_>]) -> Vec<bool> {
+    if roots.is_empty() { Vec::new() } else { memory.unbooked(claims) }
+}

@@ -1,0 +1,502 @@
+//! What traces and conversations emitted, as far as acknowledged requests told: totals of many, receipts of the newest.
+//! Bounded by number, bytes and age; what left is told from what never came. Synchronous; time is passed in. Knows
+//! nothing of spans on the wire, nor of who asks.
+
+mod account;
+mod call;
+mod departed;
+mod names;
+mod shelf;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+pub use account::{Account, Gap};
+pub use call::{Call, Figures, Share, SpanKey, Standing, TraceKey};
+pub use departed::Departure;
+pub use view::{Absence, ConversationView, Listed, TraceView};
+
+use departed::Departed;
+use names::{NAMELESS, NameId, Names};
+use shelf::Shelf;
+
+/// Models of one trace that are told by name.
+const MODELS_EACH: usize = 5;
+/// Traces of one conversation that are told.
+const TRACES_EACH: usize = 8;
+/// Departures that are remembered, of traces and of conversations.
+const DEPARTURES: usize = 65_536;
+/// How much of all bytes conversations take at most: one part of so many.
+const CONVERSATIONS_PART: usize = 16;
+/// How many that are too old are taken out for one that is booked: so no request pays for all of them.
+const EXPIRED_AT_ONCE: usize = 32;
+
+/// How much is kept, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// Traces at most; 0 keeps nothing.
+    pub max_traces: usize,
+    /// Upper bound of the memory that all of it takes.
+    pub max_bytes: usize,
+    /// How long a trace is kept after something was booked for it.
+    pub ttl: Duration,
+    /// Traces whose receipts are kept at most: the newest.
+    pub receipt_traces: usize,
+    /// Receipts of one trace that are kept at most: the first.
+    pub receipts_each: usize,
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            max_traces: 1_000_000,
+            max_bytes: 256 << 20,
+            ttl: Duration::from_secs(60 * 60),
+            receipt_traces: 10_000,
+            receipts_each: 64,
+        }
+    }
+}
+
+/// How full a ledger is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LedgerLevel {
+    /// Traces in it.
+    pub traces: u64,
+    /// Conversations in it.
+    pub conversations: u64,
+    /// Receipts in it.
+    pub receipts: u64,
+    /// Bytes that all of it takes, as they are accounted.
+    pub bytes: u64,
+    /// Traces that left before their time because there was no room.
+    pub evicted: u64,
+}
+
+/// One trace.
+#[derive(Debug, Clone, Copy)]
+struct Trace {
+    account: Account,
+    first_ns: u64,
+    last_ns: u64,
+    /// The hash of the service that called first.
+    service: u64,
+    /// Reports that were booked: receipts that were written.
+    booked: u32,
+    models: [NameId; MODELS_EACH],
+    more_models: bool,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self {
+            account: Account::default(),
+            first_ns: 0,
+            last_ns: 0,
+            service: 0,
+            booked: 0,
+            models: [NAMELESS; MODELS_EACH],
+            more_models: false,
+        }
+    }
+}
+
+/// One conversation.
+#[derive(Debug, Clone, Default)]
+struct Conversation {
+    account: Account,
+    first_ns: u64,
+    last_ns: u64,
+    traces: Vec<TraceKey>,
+    more_traces: bool,
+}
+
+/// The receipts of one trace.
+#[derive(Debug)]
+struct Receipts<T>(Vec<Call<T>>);
+
+impl<T> Default for Receipts<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// What traces and conversations emitted.
+#[derive(Debug)]
+pub struct Ledger<T> {
+    settings: LedgerSettings,
+    born: Option<Instant>,
+    /// Tells services, conversations and what departed apart; nobody outside knows its key.
+    hasher: RandomState,
+    traces: Shelf<TraceKey, Trace>,
+    receipts: Shelf<TraceKey, Receipts<T>>,
+    conversations: Shelf<u64, Conversation>,
+    departed: Departed,
+    departed_conversations: Departed,
+    models: Names,
+    receipts_kept: u64,
+    receipt_bytes: usize,
+    evicted: u64,
+}
+
+impl<T> Ledger<T> {
+    const TRACE_BYTES: usize = Shelf::<TraceKey, Trace>::BYTES_EACH;
+    const CONVERSATION_BYTES: usize = Shelf::<u64, Conversation>::BYTES_EACH + TRACES_EACH * size_of::<TraceKey>() + 16;
+    const RECEIPTS_BYTES: usize = Shelf::<TraceKey, Receipts<T>>::BYTES_EACH;
+
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(settings: LedgerSettings) -> Self {
+        Self {
+            settings,
+            born: None,
+            hasher: RandomState::new(),
+            traces: Shelf::new(),
+            receipts: Shelf::new(),
+            conversations: Shelf::new(),
+            departed: Departed::new(DEPARTURES),
+            departed_conversations: Departed::new(DEPARTURES),
+            models: Names::default(),
+            receipts_kept: 0,
+            receipt_bytes: 0,
+            evicted: 0,
+        }
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn level(&self) -> LedgerLevel {
+        LedgerLevel {
+            traces: self.traces.len() as u64,
+            conversations: self.conversations.len() as u64,
+            receipts: self.receipts_kept,
+            bytes: (self.trace_bytes() + self.conversations.len() * Self::CONVERSATION_BYTES) as u64,
+            evicted: self.evicted,
+        }
+    }
+
+    /// Books an acknowledged report of a model call.
+    pub fn book(&mut self, trace_id: TraceKey, call: Call<T>, now: Instant) {
+        if self.settings.max_traces == 0 {
+            return;
+        }
+        let now = self.clock(now);
+        self.expire(now);
+        let service = self.hasher.hash_one(&*call.service);
+        let model = call.model.as_ref().map(|name| self.models.id(name));
+        let is_repeated = self.is_kept(&trace_id, &call);
+        let Some(trace) = self.open(trace_id, now) else { return };
+        trace.account.add(&call.share);
+        if trace.booked == 0 && trace.service == 0 {
+            trace.service = service;
+        } else if trace.service != service {
+            trace.account.mark(Gap::OtherServices);
+        }
+        widen(&mut trace.first_ns, &mut trace.last_ns, call.time_ns);
+        trace.note_model(model);
+        trace.booked = trace.booked.saturating_add(u32::from(!is_repeated));
+        if let Some(id) = call.conversation.clone() {
+            self.book_conversation(&id, trace_id, &call, now);
+        }
+        if !is_repeated {
+            self.keep_receipt(trace_id, call, now);
+        }
+        self.make_room();
+    }
+
+    /// Takes note that the root of a trace passed, by its service: nothing where no call of the trace is known.
+    pub fn root(&mut self, trace_id: &TraceKey, service: &str) {
+        let service = self.hasher.hash_one(service);
+        if let Some(trace) = self.traces.get_mut(trace_id)
+            && trace.service != service
+        {
+            trace.account.mark(Gap::OtherServices);
+        }
+    }
+
+    /// What is known of a trace, for its root of this service. What is known of nothing is empty.
+    #[must_use]
+    pub fn account(&self, trace_id: &TraceKey, service: &str, now: Instant) -> Account {
+        let now = self.reading(now);
+        match self.traces.get(trace_id).filter(|(_, touched)| !self.is_over(*touched, now)) {
+            Some((trace, _)) => {
+                let mut account = trace.account;
+                if trace.service != self.hasher.hash_one(service) {
+                    account.mark(Gap::OtherServices);
+                }
+                account
+            }
+            None => {
+                let mut account = Account::default();
+                if let Some(gap) = self.left(trace_id).map(gap_of) {
+                    account.mark(gap);
+                }
+                account
+            }
+        }
+    }
+
+    /// A trace with its receipts.
+    ///
+    /// # Errors
+    /// [`Absence`]: why there is none.
+    pub fn trace(&self, trace_id: &TraceKey, now: Instant) -> Result<TraceView<T>, Absence> {
+        let now = self.reading(now);
+        let (trace, touched) = self.traces.get(trace_id).ok_or_else(|| self.left(trace_id))?;
+        if self.is_over(touched, now) {
+            return Err(Absence::Expired);
+        }
+        let mut calls = self.receipts.get(trace_id).map_or_else(Vec::new, |(kept, _)| kept.0.clone());
+        calls.sort_by_key(|call| (call.time_ns, call.span_id));
+        let missing = trace.booked.saturating_sub(u32::try_from(calls.len()).unwrap_or(u32::MAX));
+        Ok(TraceView { listed: self.listed(trace_id, trace, touched), calls, missing })
+    }
+
+    /// A conversation.
+    ///
+    /// # Errors
+    /// [`Absence`]: why there is none.
+    pub fn conversation(&self, id: &str, now: Instant) -> Result<ConversationView, Absence> {
+        let now = self.reading(now);
+        let key = self.hasher.hash_one(id);
+        let left = || Absence::from(self.departed_conversations.why(key));
+        let (conversation, touched) = self.conversations.get(&key).ok_or_else(left)?;
+        if self.is_over(touched, now) {
+            return Err(Absence::Expired);
+        }
+        Ok(ConversationView {
+            account: conversation.account,
+            traces: conversation.traces.clone(),
+            more_traces: conversation.more_traces,
+            time_ns: (conversation.first_ns, conversation.last_ns),
+            touched_ms: touched,
+        })
+    }
+
+    /// The traces that something was booked for last, the newest first.
+    #[must_use]
+    pub fn recent(&self, most: usize, now: Instant) -> Vec<Listed> {
+        let now = self.reading(now);
+        let fresh = self.traces.iter().take(most).take_while(|(_, _, touched)| !self.is_over(*touched, now));
+        fresh.map(|(id, trace, touched)| self.listed(id, trace, touched)).collect()
+    }
+
+    /// Some of all traces, in no order: those in `most` places from `from` on, by their CO2e in grams; and where to go
+    /// on. Whoever wants all of them lets others in between.
+    #[must_use]
+    pub fn stretch(&self, from: usize, most: usize, now: Instant) -> (Vec<(TraceKey, f64)>, Option<usize>) {
+        let now = self.reading(now);
+        let (things, next) = self.traces.stretch(from, most);
+        let fresh = things.filter(|(_, _, touched)| !self.is_over(*touched, now));
+        let co2e_g = |trace: &Trace| trace.account.co2e_g().map_or(0.0, |range| range.value);
+        (fresh.map(|(id, trace, _)| (*id, co2e_g(trace))).collect(), next)
+    }
+
+    /// A trace as a list says it; `None` where it left meanwhile.
+    #[must_use]
+    pub fn entry(&self, trace_id: &TraceKey) -> Option<Listed> {
+        self.traces.get(trace_id).map(|(trace, touched)| self.listed(trace_id, trace, touched))
+    }
+
+    /// `now` in milliseconds on the ledger's clock, which begins with the first booking.
+    #[must_use]
+    pub fn reading(&self, now: Instant) -> u64 {
+        let since = self.born.map_or(Duration::ZERO, |born| now.saturating_duration_since(born));
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn clock(&mut self, now: Instant) -> u64 {
+        self.born.get_or_insert(now);
+        self.reading(now)
+    }
+
+    fn is_over(&self, touched: u64, now: u64) -> bool {
+        Duration::from_millis(now.saturating_sub(touched)) >= self.settings.ttl
+    }
+
+    fn left(&self, trace_id: &TraceKey) -> Option<Departure> {
+        self.departed.why(self.hasher.hash_one(trace_id))
+    }
+
+    fn listed(&self, trace_id: &TraceKey, trace: &Trace, touched: u64) -> Listed {
+        Listed {
+            trace_id: *trace_id,
+            account: trace.account,
+            models: trace.models.iter().filter_map(|id| self.models.name(*id).cloned()).collect(),
+            more_models: trace.more_models,
+            time_ns: (trace.first_ns, trace.last_ns),
+            touched_ms: touched,
+        }
+    }
+
+    /// The trace, as the newest; a new one knows whether it was there before.
+    fn open(&mut self, trace_id: TraceKey, now: u64) -> Option<&mut Trace> {
+        let is_over = self.traces.get(&trace_id).is_some_and(|(_, touched)| self.is_over(touched, now));
+        if is_over {
+            self.traces.remove(&trace_id);
+            self.depart(&trace_id, Departure::Expired);
+        }
+        if self.traces.get(&trace_id).is_none() {
+            let mut trace = Trace::default();
+            if let Some(gap) = self.left(&trace_id).map(gap_of) {
+                trace.account.mark(gap);
+            }
+            self.traces.put(trace_id, trace, now);
+        }
+        self.traces.touch_or_put(trace_id, now)
+    }
+
+    fn book_conversation(&mut self, id: &str, trace_id: TraceKey, call: &Call<T>, now: u64) {
+        let key = self.hasher.hash_one(id);
+        if self.conversations.get(&key).is_some_and(|(_, touched)| self.is_over(touched, now)) {
+            self.conversations.remove(&key);
+            self.departed_conversations.note(key, Departure::Expired);
+        }
+        if self.conversations.get(&key).is_none() {
+            let mut conversation = Conversation::default();
+            if let Some(gap) = self.departed_conversations.why(key).map(gap_of) {
+                conversation.account.mark(gap);
+            }
+            self.conversations.put(key, conversation, now);
+        }
+        let Some(conversation) = self.conversations.touch_or_put(key, now) else { return };
+        conversation.account.add(&call.share);
+        widen(&mut conversation.first_ns, &mut conversation.last_ns, call.time_ns);
+        if !conversation.traces.contains(&trace_id) {
+            if conversation.traces.len() == TRACES_EACH {
+                conversation.traces.remove(0);
+                conversation.more_traces = true;
+            }
+            conversation.traces.push(trace_id);
+        }
+    }
+
+    /// Whether the receipt of this very span is there: of a call without usage nobody else knows that it came before.
+    fn is_kept(&self, trace_id: &TraceKey, call: &Call<T>) -> bool {
+        let is_same = |kept: &Call<T>| kept.span_id == call.span_id && kept.status == call.status;
+        let unknown = matches!(call.share.standing, Standing::WithoutUsage | Standing::Failed);
+        unknown && self.receipts.get(trace_id).is_some_and(|(kept, _)| kept.0.iter().any(is_same))
+    }
+
+    fn keep_receipt(&mut self, trace_id: TraceKey, call: Call<T>, now: u64) {
+        let settings = self.settings;
+        if settings.receipt_traces == 0 || settings.receipts_each == 0 {
+            return;
+        }
+        let Some(receipts) = self.receipts.touch_or_put(trace_id, now) else { return };
+        let before = receipts.bytes();
+        if receipts.0.len() < settings.receipts_each {
+            if receipts.0.len() == receipts.0.capacity() {
+                receipts.0.reserve_exact((receipts.0.len() / 2).max(1));
+            }
+            receipts.0.push(call);
+            self.receipts_kept += 1;
+        }
+        self.receipt_bytes = (self.receipt_bytes + receipts.bytes()) - before;
+        if self.receipts.len() > settings.receipt_traces {
+            self.drop_oldest_receipts();
+        }
+    }
+
+    fn drop_oldest_receipts(&mut self) {
+        if let Some((_, receipts)) = self.receipts.pop_oldest() {
+            self.forget(&receipts);
+        }
+    }
+
+    fn forget(&mut self, receipts: &Receipts<T>) {
+        self.receipts_kept -= receipts.0.len() as u64;
+        self.receipt_bytes -= receipts.bytes();
+    }
+
+    fn trace_bytes(&self) -> usize {
+        self.traces.len() * Self::TRACE_BYTES + self.receipts.len() * Self::RECEIPTS_BYTES + self.receipt_bytes
+    }
+
+    /// Receipts go first, the oldest first; then whole traces.
+    fn make_room(&mut self) {
+        let for_conversations = self.settings.max_bytes / CONVERSATIONS_PART;
+        let for_traces = self.settings.max_bytes - for_conversations;
+        while self.trace_bytes() > for_traces && self.receipts.len() > 1 {
+            self.drop_oldest_receipts();
+        }
+        let has_room = |it: &Self| it.traces.len() <= it.settings.max_traces && it.trace_bytes() <= for_traces;
+        while self.traces.len() > 1 && !has_room(self) {
+            if let Some((trace_id, _)) = self.traces.pop_oldest() {
+                self.evicted += 1;
+                self.depart(&trace_id, Departure::Evicted);
+            }
+        }
+        let most = (for_conversations / Self::CONVERSATION_BYTES).clamp(1, self.settings.max_traces.max(1));
+        while self.conversations.len() > most {
+            if let Some((key, _)) = self.conversations.pop_oldest() {
+                self.departed_conversations.note(key, Departure::Evicted);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: u64) {
+        for _ in 0..EXPIRED_AT_ONCE {
+            if !self.traces.oldest().is_some_and(|touched| self.is_over(touched, now)) {
+                break;
+            }
+            if let Some((trace_id, _)) = self.traces.pop_oldest() {
+                self.depart(&trace_id, Departure::Expired);
+            }
+        }
+        for _ in 0..EXPIRED_AT_ONCE {
+            if !self.conversations.oldest().is_some_and(|touched| self.is_over(touched, now)) {
+                break;
+            }
+            if let Some((key, _)) = self.conversations.pop_oldest() {
+                self.departed_conversations.note(key, Departure::Expired);
+            }
+        }
+    }
+
+    /// A trace has left; its receipts follow.
+    fn depart(&mut self, trace_id: &TraceKey, departure: Departure) {
+        self.departed.note(self.hasher.hash_one(trace_id), departure);
+        if let Some(receipts) = self.receipts.remove(trace_id) {
+            self.forget(&receipts);
+        }
+    }
+}
+
+impl Trace {
+    fn note_model(&mut self, model: Option<Option<NameId>>) {
+        let Some(model) = model else { return };
+        let Some(model) = model else {
+            self.more_models = true;
+            return;
+        };
+        match self.models.iter_mut().find(|known| **known == model || **known == NAMELESS) {
+            Some(place) => *place = model,
+            None => self.more_models = true,
+        }
+    }
+}
+
+impl<T> Receipts<T> {
+    fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Call<T>>() + self.0.iter().map(Call::heap_bytes).sum::<usize>()
+    }
+}
+
+const fn gap_of(departure: Departure) -> Gap {
+    match departure {
+        Departure::Evicted => Gap::Evicted,
+        Departure::Expired => Gap::Expired,
+    }
+}
+
+/// What is known of a time only widens.
+fn widen(first_ns: &mut u64, last_ns: &mut u64, (start, end): (u64, u64)) {
+    if start != 0 && (*first_ns == 0 || start < *first_ns) {
+        *first_ns = start;
+    }
+    *last_ns = (*last_ns).max(end);
+}
