@@ -15,6 +15,7 @@ mod hop;
 mod own_telemetry;
 mod page;
 mod process;
+mod registry;
 mod reload;
 
 use std::path::{Path, PathBuf};
