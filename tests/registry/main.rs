@@ -5,6 +5,7 @@
 
 mod bad;
 mod layers;
+mod places;
 
 use gramtrace::factors::{Registry, RegistryErrors, RegistryFile};
 
