@@ -6,5 +6,6 @@ mod csv;
 mod ecologits;
 mod names;
 mod on_spans;
+mod readme;
 mod scenarios;
 mod tracker;

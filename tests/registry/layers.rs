@@ -33,6 +33,16 @@ fn the_shipped_files_make_the_built_in_registry_again_under_its_label() {
     assert_eq!(embedded, read);
 }
 
+#[cfg(feature = "electricity-maps")]
+#[test]
+fn the_readme_lists_the_files_in_the_order_that_makes_the_label() {
+    let readme = include_str!("../../config/factors/README.md");
+    let listed: Vec<&str> = readme.lines().filter_map(|line| line.trim().strip_prefix("- factors/")).collect();
+    let builtin = RegistryFile::builtin();
+    let expected: Vec<&str> = builtin.iter().filter_map(|file| file.name().strip_prefix("builtin/")).collect();
+    assert_eq!(listed, expected);
+}
+
 #[test]
 fn a_change_of_any_file_changes_the_label() {
     let label = |name: &str, text: &str| over(name, text).label().to_owned();
