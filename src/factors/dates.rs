@@ -5,7 +5,7 @@ use super::any_case::strip_suffix;
 
 /// The name without the date or build number at its end; `None` where there is none.
 ///
-/// Forms: `-YYYY-MM-DD`, `-YYYYMMDD`, `-MM-YYYY`, `-MMDD`, `-00N`, and `-MM-DD` after `-preview` or `-exp`.
+/// Forms: `-YYYY-MM-DD`, `-YYYYMMDD`, `-YYMMDD`, `-MM-YYYY`, `-MMDD`, `-00N`, and `-MM-DD` after `-preview` or `-exp`.
 pub(super) fn without_date(name: &str) -> Option<&str> {
     let cut = |length: usize| name.len().checked_sub(length).and_then(|at| name.split_at_checked(at));
     if let Some((rest, date)) = cut(11)
@@ -27,6 +27,13 @@ pub(super) fn without_date(name: &str) -> Option<&str> {
         && let [b'-', m1, m2, b'-', year @ ..] = date.as_bytes()
         && is_month(&[*m1, *m2])
         && is_year(year)
+    {
+        return named(rest);
+    }
+    if let Some((rest, date)) = cut(7)
+        && let [b'-', y1, y2, month_and_day @ ..] = date.as_bytes()
+        && matches!(two_digits(&[*y1, *y2]), Some(20..=39))
+        && is_month_and_day(month_and_day)
     {
         return named(rest);
     }
@@ -103,6 +110,7 @@ mod tests {
             ("gemini-2.5-pro-exp-03-25", "gemini-2.5-pro-exp"),
             ("gemini-2.5-flash-preview-05-20", "gemini-2.5-flash-preview"),
             ("gemini-1.5-pro-002", "gemini-1.5-pro"),
+            ("doubao-seed-2-0-pro-260215", "doubao-seed-2-0-pro"),
         ] {
             assert_eq!(without_date(name), Some(rest), "{name}");
         }

@@ -16,6 +16,7 @@ mod place;
 mod providers;
 mod registry;
 mod scenario;
+mod sized;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,8 @@ pub enum ProviderHint {
     Platform,
     /// Nothing: empty, or the name of a framework or router that calls someone else.
     Unstated,
+    /// Ollama, whose names are families with tags.
+    Ollama,
     /// Someone whom the registry does not know.
     Other,
 }
@@ -100,6 +102,7 @@ const NAMES: &[(&[&str], ProviderHint)] = &[
     (&["gemini"], ProviderHint::Known(Provider::Google)),
     (&["mistral_ai", "mistralai", "mistral", "mistral-ai"], ProviderHint::Known(Provider::Mistral)),
     (&["cohere", "cohere_chat"], ProviderHint::Known(Provider::Cohere)),
+    (&["ollama", "ollama_chat"], ProviderHint::Ollama),
     (
         &["huggingface", "hugging_face", "hugging-face", "huggingface_hub", "hf"],
         ProviderHint::Known(Provider::HuggingFace),
@@ -206,7 +209,7 @@ mod tests {
             ("spring_ai", ProviderHint::Unstated),
             ("microsoft.agent_framework", ProviderHint::Unstated),
             ("litellm", ProviderHint::Unstated),
-            ("ollama", ProviderHint::Other),
+            ("ollama", ProviderHint::Ollama),
             ("groq", ProviderHint::Other),
             ("deepseek", ProviderHint::Other),
             ("openaix", ProviderHint::Other),

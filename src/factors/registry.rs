@@ -7,13 +7,14 @@ use super::any_case;
 use super::factor::PhaseConstants;
 use super::hosts;
 use super::hours::Hours;
-use super::index::{Match, NameIndex, Resolution};
+use super::index::{Found, Match, Meant, NameIndex, Resolution};
 use super::model::{Model, ModelId, ModelKind};
 use super::moment::Moment;
 use super::operator::{Deployment, Operator};
 use super::place::{Basis, Facility, FacilityId, HourId, Hourly, Place, PlaceQuery, SiteId};
 use super::providers::{Provider, ProviderHint};
 use super::scenario::Scenarios;
+use super::sized::SizedModels;
 use super::source::Source;
 use super::zone::{Zone, ZoneId};
 use crate::document::section::{nearest, shortened};
@@ -50,6 +51,8 @@ pub struct Registry {
     pub(super) hours: Hours,
     pub(super) scenarios: Scenarios,
     pub(super) operator: Operator,
+    /// Models of which names told the size alone.
+    pub(super) sized: SizedModels,
 }
 
 /// A strict look-up found nothing.
@@ -98,7 +101,7 @@ impl Registry {
     /// The model; `None` for an id of another registry.
     #[must_use]
     pub fn model(&self, id: ModelId) -> Option<&Model> {
-        self.models.get(id.0 as usize)
+        self.models.get(id.0 as usize).or_else(|| self.sized.get(id))
     }
 
     /// Every model, in the order of the tables.
@@ -190,13 +193,25 @@ impl Registry {
     /// name comes first; a name that means one model wherever it is served is found under any provider.
     #[must_use]
     pub fn resolve<'n>(&self, name: &'n str, provider: Option<&str>, at: Option<Moment>) -> Option<Resolution<'n>> {
-        self.names.resolve(name, ProviderHint::read(provider.unwrap_or_default()), at)
+        let found = self.names.resolve(name, ProviderHint::read(provider.unwrap_or_default()), at)?;
+        let model = match found.meant {
+            Meant::Model(model) => model,
+            Meant::Size(size) => self.sized.id(size)?,
+        };
+        Some(Resolution { model, matched: found.matched, region_hint: found.region_hint })
     }
 
-    /// The row of EcoLogits' table that a span's name means.
+    /// The row of EcoLogits' table that a span's name means: by the names of its rows, else of the model that the name
+    /// means.
     #[must_use]
     pub fn resolve_ecologits<'n>(&self, name: &'n str, provider: Option<&str>) -> Option<Resolution<'n>> {
-        self.ecologits.resolve(name, ProviderHint::read(provider.unwrap_or_default()), None)
+        let found = self.ecologits.resolve(name, ProviderHint::read(provider.unwrap_or_default()), None);
+        if let Some(Found { meant: Meant::Model(model), matched, region_hint }) = found {
+            return Some(Resolution { model, matched, region_hint });
+        }
+        let found = self.resolve(name, provider, None)?;
+        let row = self.ecologits_row_of(self.model(found.model)?.id())?;
+        Some(Resolution { model: row, ..found })
     }
 
     /// The tracker's own look-up: the very name.
@@ -348,7 +363,7 @@ impl Registry {
     fn is_at_its_host(&self, model: &Model, hint: ProviderHint) -> bool {
         match hint {
             ProviderHint::Known(provider) => !model.is_released() || self.facility_at(provider) == model.host(),
-            ProviderHint::Other => !model.is_released(),
+            ProviderHint::Ollama | ProviderHint::Other => !model.is_released(),
             ProviderHint::Platform | ProviderHint::Unstated => true,
         }
     }
@@ -375,7 +390,7 @@ impl Registry {
         let best = best.max_by_key(|(length, id)| (*length, std::cmp::Reverse(*id))).filter(|(length, _)| *length > 0);
         best.map(|(_, id)| id).or_else(|| match ProviderHint::read(value) {
             ProviderHint::Known(provider) => self.facility_at(provider),
-            ProviderHint::Platform | ProviderHint::Unstated | ProviderHint::Other => None,
+            ProviderHint::Platform | ProviderHint::Unstated | ProviderHint::Ollama | ProviderHint::Other => None,
         })
     }
 }

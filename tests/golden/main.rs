@@ -4,7 +4,6 @@
 
 mod csv;
 mod ecologits;
-mod names;
 mod on_spans;
 mod readme;
 mod scenarios;

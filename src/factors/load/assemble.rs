@@ -7,17 +7,18 @@ use crate::document::DocumentErrors;
 use crate::document::section::{nearest, shortened};
 use crate::factors::any_case;
 use crate::factors::hours::Hours;
-use crate::factors::index::{NameIndex, NamedModel};
-use crate::factors::model::{Model, ModelId, ModelWarning};
+use crate::factors::index::{Meant, NameIndex, NamedModel, Scope};
+use crate::factors::model::{Model, ModelId, ModelWarning, Precision, Speed, Tier};
 use crate::factors::moment::{Moment, Validity};
 use crate::factors::operator::Operator;
 use crate::factors::place::{Facility, FacilityId};
 use crate::factors::providers::Provider;
 use crate::factors::registry::{Registry, TRACKER};
+use crate::factors::sized::SizedModels;
 use crate::factors::zone::ZoneId;
 use crate::units::{LitresPerKwh, Pue, Range};
 
-use super::draft::{Draft, Located, ModelEntry, Origin};
+use super::draft::{Draft, KnownModel, Located, ModelEntry, Origin};
 use super::ecologits;
 use super::zones::{Zones, zones};
 
@@ -31,6 +32,7 @@ pub(super) fn assemble(mut draft: Draft, label: String) -> Result<Registry, Docu
     let mut models = Models::default();
     models.ecologits(&mut draft, &facilities);
     models.entries(&mut draft, &facilities);
+    models.known(&mut draft);
     models.tracker(&draft);
     let fallbacks = models.fallbacks(&mut draft, &facilities);
     let regions = regions(&mut draft, &zones);
@@ -64,6 +66,7 @@ pub(super) fn assemble(mut draft: Draft, label: String) -> Result<Registry, Docu
         hours,
         scenarios: draft.scenarios,
         operator: Operator::default(),
+        sized: SizedModels::new(),
     })
 }
 
@@ -194,7 +197,8 @@ impl Models {
             name: name.into(),
             provider: Some(provider),
             model: id,
-            maker: model.maker().into(),
+            id: model.id.clone(),
+            is_released: model.is_released(),
             matched: ecologits::matched_by(name, &model.id),
             scope: ecologits::scope_of(name, provider, &draft.own),
             valid: Validity::default(),
@@ -214,7 +218,8 @@ impl Models {
                     name: name.value.name.as_str().into(),
                     provider: name.value.provider,
                     model,
-                    maker: id.split_once('/').map_or(&*id, |(maker, _)| maker).into(),
+                    id: id.as_str().into(),
+                    is_released: entry.value.is_released,
                     matched: ecologits::matched_by(&name.value.name, &id),
                     scope: name.value.scope,
                     valid: name.value.valid,
@@ -227,6 +232,38 @@ impl Models {
                     draft.error(&name.origin, "", message);
                 }
                 self.names.push(named);
+            }
+        }
+    }
+
+    /// Names of models that are known, for entries that there are and for models without one. A name that another
+    /// table has already keeps its meaning.
+    fn known(&mut self, draft: &mut Draft) {
+        let mut of_id: BTreeMap<Box<str>, (ModelId, bool)> = BTreeMap::new();
+        for (at, model) in (0..).map(ModelId).zip(&self.models) {
+            let first = of_id.entry(model.id.clone()).or_insert((at, model.is_released()));
+            // An entry goes before rows of EcoLogits, and of those the one without a date.
+            if model.row.is_none() || model.id.ends_with(&*model.name) {
+                *first = (at, model.is_released());
+            }
+        }
+        let taken: BTreeSet<String> = self.names.iter().map(|entry| entry.name.to_ascii_lowercase()).collect();
+        for (id, Located { value, .. }) in std::mem::take(&mut draft.known) {
+            let (model, is_released) = match of_id.get(&*id) {
+                Some(known) => *known,
+                None => (self.push(without_factor(&id, &value)), value.is_released),
+            };
+            for name in value.names.iter().filter(|name| !taken.contains(&name.name.to_ascii_lowercase())) {
+                self.names.push(NamedModel {
+                    name: name.name.as_str().into(),
+                    provider: None,
+                    model,
+                    id: id.as_str().into(),
+                    is_released,
+                    matched: ecologits::matched_by(&name.name, &id),
+                    scope: Scope::Anywhere,
+                    valid: name.valid,
+                });
             }
         }
     }
@@ -286,13 +323,14 @@ impl Models {
     /// The factors of the tracker's files, each a row with the id of the model that its name means.
     fn tracker(&mut self, draft: &Draft) {
         use crate::factors::factor::{Co2eFactor, Factor};
-        use crate::factors::model::{Precision, Speed, Tier};
         use crate::factors::providers::ProviderHint;
 
         let index = NameIndex::new(self.names.clone());
         for (name, entry) in &draft.tracker {
-            let known = index.resolve(name, ProviderHint::Unstated, None).map(|resolution| resolution.model);
-            let known = known.and_then(|id| self.models.get(id.0 as usize));
+            let known = index.resolve(name, ProviderHint::Unstated, None).and_then(|found| match found.meant {
+                Meant::Model(id) => self.models.get(id.0 as usize),
+                Meant::Size(_) => None,
+            });
             let id = known.map_or_else(|| name.as_str().into(), |model| model.id.clone());
             let (kind, host) =
                 known.map_or((crate::factors::model::ModelKind::Generative, None), |model| (model.kind, model.host));
@@ -319,6 +357,27 @@ impl Models {
             });
             self.tracker.insert(name.as_str().into(), model);
         }
+    }
+}
+
+/// A model of which nothing is known but its name.
+fn without_factor(id: &str, known: &KnownModel) -> Model {
+    let warnings: &[ModelWarning] = if known.is_released { &[] } else { &[ModelWarning::ArchitectureNotReleased] };
+    Model {
+        id: id.into(),
+        name: id.split_once('/').map_or(id, |(_, name)| name).into(),
+        kind: known.kind,
+        provider: None,
+        host: None,
+        architecture: None,
+        precision: Precision::Full,
+        speed: Speed::default(),
+        factor: None,
+        tier: Tier::E,
+        warnings: warnings.into(),
+        sources: Box::default(),
+        note: "known by name; nobody has published or assumed what its calls take".into(),
+        row: None,
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub(super) sources: BTreeMap<String, Located<Source>>,
     pub(super) phase: Option<PhaseConstants>,
     pub(super) models: BTreeMap<String, Located<ModelEntry>>,
+    /// By id.
+    pub(super) known: BTreeMap<String, Located<KnownModel>>,
     pub(super) fallbacks: BTreeMap<String, Located<ModelEntry>>,
     pub(super) sites: BTreeMap<String, Located<SiteEntry>>,
     pub(super) tracker: BTreeMap<String, TrackerEntry>,
@@ -88,6 +90,21 @@ pub(super) struct NameEntry {
     pub(super) name: String,
     pub(super) provider: Option<Provider>,
     pub(super) scope: Scope,
+    pub(super) valid: Validity,
+}
+
+/// A model that is known by name.
+#[derive(Debug, Clone)]
+pub(super) struct KnownModel {
+    pub(super) kind: ModelKind,
+    pub(super) is_released: bool,
+    pub(super) names: Vec<KnownName>,
+}
+
+/// A name of a known model, whoever serves it.
+#[derive(Debug, Clone)]
+pub(super) struct KnownName {
+    pub(super) name: String,
     pub(super) valid: Validity,
 }
 

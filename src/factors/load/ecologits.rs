@@ -170,7 +170,8 @@ fn speed(row: Option<&SpeedRow>) -> Result<Speed, String> {
 /// How a name of a model stands to the id: the kind of the match that it makes.
 pub(super) fn matched_by(name: &str, id: &str) -> Match {
     let own_name = id.split_once('/').map_or(id, |(_, own_name)| own_name);
-    if is_of_a_hub(name) {
+    let is_dotted = name.split_once('.').is_some_and(|(maker, _)| maker.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    if is_of_a_hub(name) || is_dotted || name.contains([':', '@']) {
         Match::PlatformId
     } else if own_name.eq_ignore_ascii_case(name) {
         Match::Exact

@@ -12,7 +12,7 @@ use crate::document::{json, tree};
 
 use super::draft::{Draft, Origin};
 use super::file::RegistryFile;
-use super::{ecologits, grids, hourly, scenarios, sections, tracker};
+use super::{ecologits, grids, hourly, known, scenarios, sections, tracker};
 
 /// Reads a file into the draft.
 pub(super) fn read(file: &RegistryFile, draft: &mut Draft) {
@@ -148,6 +148,8 @@ fn csv(name: &str, text: &str, draft: &mut Draft) {
     let header = text.lines().next().unwrap_or_default();
     if header.starts_with("alpha2,alpha3,") {
         grids::countries(name, text, draft);
+    } else if header.trim_end() == known::HEADER {
+        known::read(name, text, draft);
     } else if header.starts_with("alpha-2,Year,Entity,Code,") {
         grids::owid(name, text, draft);
     } else {

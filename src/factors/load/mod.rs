@@ -10,6 +10,7 @@ mod file;
 mod grids;
 mod hourly;
 mod kind;
+mod known;
 mod number;
 mod scenarios;
 mod sections;

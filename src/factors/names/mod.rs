@@ -2,16 +2,28 @@
 //! pieces off the ends, never looks inside and adds nothing, so what is left is a slice of what came.
 //! Knows no models: whether something is left that means one is for the index to say.
 
+mod lists;
+mod size;
+mod spelling;
+mod tail;
+
 use super::any_case::strip_prefix;
+use lists::{AREAS, DOTTED_MAKERS, GATEWAYS, ORGANISATIONS, PLATFORM_HEADS, ROUTERS, ROUTES};
+
+pub(super) use size::{NamedSize, is_specific, size_in};
+pub(super) use spelling::Spelling;
+pub(super) use tail::{strip_serving, strip_tail};
 
 /// Longer names mean no model.
-const MAX_BYTES: usize = 256;
+pub(super) const MAX_BYTES: usize = 256;
 
 /// A name with its packing taken off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CleanName<'n> {
     /// What is left; empty where the packing holds no model name (an opaque ARN).
     pub(super) text: &'n str,
+    /// What is left with the maker before a dot still before it, where there is one: `deepseek.r1`.
+    pub(super) dotted: Option<&'n str>,
     /// What was taken off.
     pub(super) packing: Packing,
     /// The maker that the packing names; the model must be of that maker.
@@ -20,6 +32,8 @@ pub(super) struct CleanName<'n> {
     pub(super) router: Option<&'n str>,
     /// A cloud region or an area such as `eu`, where the packing names one.
     pub(super) region: Option<&'n str>,
+    /// Whether a version's minor part was taken off, so that the major one is known to be a platform's.
+    pub(super) has_minor: bool,
 }
 
 /// What stood around a name, least first.
@@ -32,74 +46,6 @@ pub(super) enum Packing {
     /// The id of a platform or router.
     Platform,
 }
-
-/// First segments of `router/model`. A list, since `organisation/model` is somebody's model on a hub.
-const ROUTERS: &[&str] = &[
-    "openai",
-    "anthropic",
-    "azure",
-    "azure_ai",
-    "bedrock",
-    "bedrock_converse",
-    "vertex_ai",
-    "gemini",
-    "google",
-    "google_genai",
-    "mistral",
-    "mistralai",
-    "cohere",
-    "cohere_chat",
-    "openrouter",
-    "litellm",
-    "litellm_proxy",
-    "huggingface",
-    "together_ai",
-    "groq",
-    "deepinfra",
-    "fireworks_ai",
-    "vercel_ai_gateway",
-    "github",
-    "github_copilot",
-];
-
-/// Routers that say nothing of who is called.
-const GATEWAYS: &[&str] = &["openrouter", "litellm", "litellm_proxy", "vercel_ai_gateway", "github", "github_copilot"];
-
-/// Second segments that routers put between themselves and the model, besides regions.
-const ROUTES: &[&str] =
-    &["converse", "converse_like", "invoke", "global", "global-standard", "eu", "us", "apac", "us-gov", "responses"];
-
-/// Makers in Bedrock's ids, with our name for each.
-const BEDROCK_MAKERS: &[(&str, &str)] = &[
-    ("ai21", "ai21"),
-    ("amazon", "amazon"),
-    ("anthropic", "anthropic"),
-    ("cohere", "cohere"),
-    ("deepseek", "deepseek"),
-    ("google", "google"),
-    ("luma", "luma"),
-    ("meta", "meta"),
-    ("minimax", "minimax"),
-    ("mistral", "mistral"),
-    ("moonshot", "moonshot"),
-    ("moonshotai", "moonshot"),
-    ("nvidia", "nvidia"),
-    ("openai", "openai"),
-    ("qwen", "qwen"),
-    ("stability", "stability"),
-    ("twelvelabs", "twelvelabs"),
-    ("writer", "writer"),
-    ("zai", "zai"),
-];
-
-/// Areas in front of Bedrock's inference profiles.
-const AREAS: &[&str] = &["us", "eu", "apac", "global", "us-gov", "jp", "au", "ca"];
-
-/// Variants that routers append after a colon.
-const VARIANTS: &[&str] = &["free", "nitro", "floor", "online", "extended", "exacto", "beta", "thinking"];
-
-/// Versions that Vertex appends after an at sign, besides dates.
-const VERTEX_VERSIONS: &[&str] = &["default", "latest"];
 
 /// The cloud region, or an area such as `eu`, that a model's name carries: in an ARN, a Vertex resource name, a
 /// router's path or the prefix of an inference profile. Also where the name means no known model.
@@ -123,29 +69,45 @@ pub(super) fn bare(name: &str) -> Option<&str> {
     if text.is_empty() || text.len() > MAX_BYTES { None } else { Some(text) }
 }
 
-/// Takes the packing off.
+/// Takes the packing off the front. What stands behind comes off step by step, with [`strip_tail`]: a version may be the
+/// model's or the platform's.
 pub(super) fn clean(text: &str) -> CleanName<'_> {
-    let mut name = CleanName { text, packing: Packing::Bare, maker: None, router: None, region: None };
+    let mut name = CleanName {
+        text,
+        dotted: None,
+        packing: Packing::Bare,
+        maker: None,
+        router: None,
+        region: None,
+        has_minor: false,
+    };
     // Packings nest (`bedrock/arn:..`), but each head names another thing: there are never more than a few.
     for _ in 0..6 {
         if !strip_head(&mut name) {
             break;
         }
     }
-    for _ in 0..4 {
-        if !strip_tail(&mut name) {
-            break;
-        }
+    // Vertex's way of writing versions.
+    if name.text.find('@').is_some_and(|at| at > 0) {
+        name.packing = Packing::Platform;
     }
     name
 }
 
+/// `organisation/model` of an organisation whose maker is known: the maker and the model.
+pub(super) fn of_organisation(text: &str) -> Option<(&'static str, &str)> {
+    let (organisation, model) = text.split_once('/')?;
+    let (_, maker) = ORGANISATIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(organisation))?;
+    if model.is_empty() { None } else { Some((maker, model)) }
+}
+
 fn strip_head(name: &mut CleanName<'_>) -> bool {
     strip_arn(name)
-        || strip_vertex_resource(name)
+        || strip_resource(name)
         || strip_fine_tune(name)
         || strip_router(name)
-        || strip_bedrock_maker(name)
+        || strip_platform_head(name)
+        || strip_dotted_maker(name)
 }
 
 /// `arn:aws:bedrock:REGION:ACCOUNT:KIND/ID`: foundation models and system profiles name their model, all else is
@@ -168,10 +130,22 @@ fn strip_arn(name: &mut CleanName<'_>) -> bool {
     true
 }
 
-/// `projects/../locations/REGION/publishers/../models/ID`, `publishers/../models/ID` and `models/ID`.
-fn strip_vertex_resource(name: &mut CleanName<'_>) -> bool {
+/// `projects/../locations/REGION/publishers/../models/ID`, `publishers/../models/ID`, `models/ID`, and
+/// `accounts/fireworks/models/ID`; also without the slash that SDKs lose.
+fn strip_resource(name: &mut CleanName<'_>) -> bool {
     let mut region = name.region;
-    let mut rest = name.text;
+    let mut rest = name.text.strip_prefix('/').unwrap_or(name.text);
+    if let Some(account) = strip_prefix(rest, "accounts/") {
+        let id = ["models/", "routers/"].into_iter().find_map(|kind| {
+            account
+                .split_once('/')
+                .filter(|(owner, _)| *owner == "fireworks")
+                .and_then(|(_, path)| strip_prefix(path, kind))
+        });
+        // A model or deployment of an account's own says nothing.
+        *name = CleanName { text: id.unwrap_or_default(), packing: Packing::Platform, ..*name };
+        return true;
+    }
     if let Some(project) = strip_prefix(rest, "projects/") {
         let Some((_, location)) = project.split_once("/locations/") else { return false };
         let (place, path) = location.split_once('/').unwrap_or((location, ""));
@@ -199,13 +173,16 @@ fn strip_fine_tune(name: &mut CleanName<'_>) -> bool {
     true
 }
 
-/// `router/model`, `router/region/model` and `router/route/model`.
+/// `router/model`, `router/region/model` and `router/route/model`, also with several of them; and routes alone, as in
+/// `@cf/meta/model`.
 fn strip_router(name: &mut CleanName<'_>) -> bool {
-    let Some((router, mut rest)) = name.text.split_once('/') else { return false };
-    if rest.is_empty() || !is_any(router, ROUTERS) {
+    let Some((first, mut rest)) = name.text.split_once('/') else { return false };
+    let is_hub_of_files = is_any(first, &["hf.co", "huggingface.co"]);
+    let is_route = is_any(first, &["@cf", "@hf"]);
+    if rest.is_empty() || !(is_any(first, ROUTERS) || is_hub_of_files || is_route) {
         return false;
     }
-    if let Some((segment, model)) = rest.split_once('/')
+    while let Some((segment, model)) = rest.split_once('/')
         && !model.is_empty()
         && (is_any(segment, ROUTES) || is_region_shaped(segment))
     {
@@ -214,85 +191,56 @@ fn strip_router(name: &mut CleanName<'_>) -> bool {
         }
         rest = model;
     }
-    name.router = name.router.or(if is_any(router, GATEWAYS) { None } else { Some(router) });
+    let says_nothing = is_any(first, GATEWAYS) || is_hub_of_files || is_route;
+    name.router = name.router.or(if says_nothing { None } else { Some(first) });
     name.text = rest;
     name.packing = Packing::Platform;
     true
 }
 
-/// `area.maker.model` and `maker.model`.
-fn strip_bedrock_maker(name: &mut CleanName<'_>) -> bool {
-    if name.maker.is_some() {
-        return false;
-    }
-    let Some((mut head, mut rest)) = name.text.split_once('.') else { return false };
-    let mut area = None;
-    if is_any(head, AREAS) {
-        area = Some(head);
-        let Some((maker, model)) = rest.split_once('.') else { return false };
-        (head, rest) = (maker, model);
-    }
-    let Some((_, maker)) = BEDROCK_MAKERS.iter().find(|(prefix, _)| prefix.eq_ignore_ascii_case(head)) else {
-        return false;
+/// `databricks-model` and the like.
+fn strip_platform_head(name: &mut CleanName<'_>) -> bool {
+    let is_of_router = |router: &Option<&str>| match router {
+        None => true,
+        Some(router) => name.router.is_some_and(|own| own.eq_ignore_ascii_case(router)),
     };
-    // An ARN's region is more than an area.
-    *name =
-        CleanName { text: rest, packing: Packing::Platform, maker: Some(maker), region: name.region.or(area), ..*name };
-    true
-}
-
-fn strip_tail(name: &mut CleanName<'_>) -> bool {
-    if let Some(rest) = without_context_tag(name.text) {
-        name.text = rest;
-        name.packing = name.packing.max(Packing::Tagged);
-        return true;
-    }
-    let rest = without_bedrock_version(name.text, name.maker.is_some())
-        .or_else(|| without_vertex_version(name.text))
-        .or_else(|| without_variant(name.text));
+    let rest = PLATFORM_HEADS
+        .iter()
+        .filter(|(_, router)| is_of_router(router))
+        .find_map(|(head, _)| non_empty(strip_prefix(name.text, head)?));
     let Some(rest) = rest else { return false };
     name.text = rest;
     name.packing = Packing::Platform;
     true
 }
 
-/// `model[1m]`: the context length that a client asked for.
-fn without_context_tag(text: &str) -> Option<&str> {
-    let (rest, tag) = text.strip_suffix(']')?.rsplit_once('[')?;
-    let is_length = tag.len() <= 6 && has_unit(tag, &['k', 'm']);
-    if is_length { non_empty(rest) } else { None }
-}
-
-/// `model-vN:M`, `model-vN:M:200k`, and after a maker's prefix `model-vN` and `model-N:M`.
-fn without_bedrock_version(text: &str, after_maker: bool) -> Option<&str> {
-    let text = match text.rsplit_once(':') {
-        Some((rest, context)) if rest.contains(':') && (has_unit(context, &['k']) || context == "mm") => rest,
-        _ => text,
+/// `area.maker.model` and `maker.model`.
+fn strip_dotted_maker(name: &mut CleanName<'_>) -> bool {
+    if name.maker.is_some() {
+        return false;
+    }
+    let mut dotted = name.text;
+    let Some((mut head, mut rest)) = dotted.split_once('.') else { return false };
+    let mut area = None;
+    if is_any(head, AREAS) {
+        area = Some(head);
+        dotted = rest;
+        let Some((maker, model)) = rest.split_once('.') else { return false };
+        (head, rest) = (maker, model);
+    }
+    let Some((_, maker)) = DOTTED_MAKERS.iter().find(|(prefix, _)| prefix.eq_ignore_ascii_case(head)) else {
+        return false;
     };
-    let (versioned, has_minor) = match text.rsplit_once(':') {
-        Some((rest, minor)) if is_number(minor) => (rest, true),
-        _ => (text, false),
+    // An ARN's region is more than an area.
+    *name = CleanName {
+        text: rest,
+        dotted: Some(dotted),
+        packing: Packing::Platform,
+        maker: Some(maker),
+        region: name.region.or(area),
+        ..*name
     };
-    let (rest, version) = versioned.rsplit_once('-')?;
-    let is_version = match version.strip_prefix(['v', 'V']) {
-        Some(number) => is_number(number) && (has_minor || after_maker),
-        None => is_number(version) && has_minor && after_maker,
-    };
-    if is_version { non_empty(rest) } else { None }
-}
-
-/// `model@20251001`, `model@001`, `model@default`.
-fn without_vertex_version(text: &str) -> Option<&str> {
-    let (rest, version) = text.rsplit_once('@')?;
-    // `@2405` tells versions of one line apart: it is no date to drop.
-    let is_version = matches!(version.len(), 3 | 8) && is_number(version) || is_any(version, VERTEX_VERSIONS);
-    if is_version { non_empty(rest) } else { None }
-}
-
-/// `model:free`.
-fn without_variant(text: &str) -> Option<&str> {
-    let (rest, variant) = text.rsplit_once(':')?;
-    if is_any(variant, VARIANTS) { non_empty(rest) } else { None }
+    true
 }
 
 /// `eu-west-1`: lower-case words and a digit, joined by dashes. The table says whether it is one.
@@ -302,10 +250,6 @@ fn is_region_shaped(text: &str) -> bool {
         && is_number(digit)
         && digit.len() <= 2
         && words.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-}
-
-fn has_unit(text: &str, units: &[char]) -> bool {
-    text.strip_suffix(|last: char| units.contains(&last.to_ascii_lowercase())).is_some_and(is_number)
 }
 
 fn is_number(text: &str) -> bool {
@@ -325,6 +269,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Everything off the front, and then off the end.
+    fn stripped(name: &str) -> CleanName<'_> {
+        let mut cleaned = clean(name);
+        while strip_tail(&mut cleaned) {}
+        cleaned
+    }
 
     #[test]
     fn packing_is_taken_off_and_told() {
@@ -350,7 +301,14 @@ mod tests {
             ("eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5-20250929", Platform, Some("eu")),
             ("anthropic.claude-3-5-sonnet-20240620-v1:0:200k", "claude-3-5-sonnet-20240620", Platform, None),
             ("openai.gpt-oss-120b-1:0", "gpt-oss-120b", Platform, None),
+            ("@cf/meta/llama-3.1-8b-instruct", "meta/llama-3.1-8b-instruct", Platform, None),
+            ("hf.co/some/Model-7B-GGUF:Q4_K_M", "some/Model-7B-GGUF:Q4_K_M", Platform, None),
+            ("accounts/fireworks/models/llama-v3p1-8b-instruct", "llama-v3p1-8b-instruct", Platform, None),
+            ("accounts/mine/models/llama-v3p1-8b-instruct", "", Platform, None),
+            ("bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1", "claude", Platform, Some("us-east-1")),
+            ("databricks/databricks-claude-sonnet-4", "claude-sonnet-4", Platform, None),
             ("claude-haiku-4-5@20251001", "claude-haiku-4-5", Platform, None),
+            ("codestral@2405", "codestral@2405", Platform, None),
             ("claude-opus-5@default", "claude-opus-5", Platform, None),
             (
                 "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -365,7 +323,7 @@ mod tests {
                 Some("us-east-1"),
             ),
         ] {
-            let cleaned = clean(name);
+            let cleaned = stripped(name);
             assert_eq!((cleaned.text, cleaned.packing, cleaned.region), (text, packing, region), "{name}");
         }
     }
@@ -375,20 +333,16 @@ mod tests {
         for name in [
             "meta-llama/Meta-Llama-3.1-8B-Instruct",
             "someone/gpt-4o",
-            "@cf/meta/llama-3.1-8b-instruct",
             "llama3.1:8b",
             "deepseek-r1:7b",
             "gemini-2.5-flash",
             "mistralai.something-else/x",
-            "codestral@2405",
             "model[beta]",
             "[1m]",
             "openai/",
         ] {
-            assert_eq!(
-                clean(name),
-                CleanName { text: name, packing: Packing::Bare, maker: None, router: None, region: None }
-            );
+            let cleaned = stripped(name);
+            assert_eq!((cleaned.text, cleaned.packing, cleaned.region), (name, Packing::Bare, None), "{name}");
         }
     }
 
@@ -405,7 +359,7 @@ mod tests {
         #[test]
         fn any_name_is_cleaned_to_a_piece_of_itself(name in "\\PC{0,300}") {
             if let Some(text) = bare(&name) {
-                prop_assert!(text.contains(clean(text).text));
+                prop_assert!(text.contains(stripped(text).text));
             }
         }
     }

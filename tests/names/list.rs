@@ -1,0 +1,39 @@
+//! The names that LiteLLM knows, and how many of them are known here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gramtrace::factors::Match;
+
+use crate::{registry, resolved, rows};
+
+/// Of the names of models for chat and embedding, so many must be the id of that very model.
+const LEAST_SHARE: f64 = 0.90;
+
+#[test]
+fn nine_of_ten_names_that_people_use_are_the_id_of_that_very_model() {
+    let registry = registry();
+    let names = rows(include_str!("data/litellm.csv"));
+    let mut unknown = Vec::new();
+    for row in &names {
+        match resolved(&registry, &row["model"], &row["provider"]) {
+            Some((_, matched)) if matched != Match::SizeParsed => {}
+            _ => unknown.push(row["model"].as_str()),
+        }
+    }
+    let share = 1.0 - unknown.len() as f64 / names.len() as f64;
+    println!("{share:.3} of {} names; the others: {}", names.len(), unknown.join(" "));
+    assert!(share >= LEAST_SHARE, "{share:.3}");
+}
+
+/// What was found by hand to be one model's name in other words must not be two ids, and no spelling may be of two.
+#[test]
+fn no_two_models_share_a_spelling() {
+    let registry = registry();
+    let mut ids: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (_, model) in registry.models() {
+        let spelled = model.id().replace(['-', '.', '_'], "");
+        ids.entry(spelled).or_default().insert(model.id());
+    }
+    let several: Vec<_> = ids.values().filter(|ids| ids.len() > 1).collect();
+    assert!(several.is_empty(), "{several:?}");
+}
