@@ -52,7 +52,7 @@ impl Plan<'_> {
         }
         // Above roots there is nothing; below a remote agent there may be.
         if reports.batch.reports.iter().any(|report| report.parent_id.is_some() || report.remote_agent) {
-            reports.batch.place_in_tree(self.request)?;
+            reports.batch.place_in_tree(self.request, usize::try_from(self.total).unwrap_or_default())?;
         }
         Ok(reports)
     }

@@ -5,6 +5,9 @@
 //! are one call seen by two instrumentations. A call takes a scope at most once and a response id at most once, and all
 //! twins in it overlap: two equal calls at the same time, each seen by two instrumentations, stay two.
 
+use std::hash::BuildHasher;
+
+use super::keyed::Keyed;
 use super::report::Report;
 
 /// How many later-starting reports a report is compared with in search of its twin. Twins start within the same call,
@@ -18,6 +21,8 @@ const MAX_TWINS: usize = 16;
 pub struct Calls {
     call_of: Vec<usize>,
     cluster_of: Vec<usize>,
+    /// Reports in each cluster, by its number.
+    cluster_sizes: Vec<usize>,
 }
 
 impl Calls {
@@ -29,8 +34,12 @@ impl Calls {
             join_by_response_id(reports, &mut calls, &mut clusters);
             join_twins(reports, &mut calls, &mut clusters);
         }
-        let flat = |mut sets: Sets| (0..reports.len()).map(|index| sets.of(index)).collect();
-        Self { call_of: flat(calls), cluster_of: flat(clusters) }
+        let (call_of, cluster_of) = (calls.flat(), clusters.flat());
+        let mut cluster_sizes = vec![0; reports.len()];
+        for &cluster in &cluster_of {
+            cluster_sizes[cluster] += 1;
+        }
+        Self { call_of, cluster_of, cluster_sizes }
     }
 
     /// The call that a report reports.
@@ -44,18 +53,27 @@ impl Calls {
     pub fn cluster_of(&self, report: usize) -> usize {
         self.cluster_of[report]
     }
+
+    /// Whether no other report may be of the same call, as is usual.
+    #[must_use]
+    pub fn is_alone(&self, report: usize) -> bool {
+        self.cluster_sizes[self.cluster_of[report]] == 1
+    }
 }
 
 fn join_by_response_id(reports: &[Report], calls: &mut Sets, clusters: &mut Sets) {
-    let id = |index: usize| (reports[index].trace_id, reports[index].response_id);
-    let mut order: Vec<usize> = (0..reports.len()).filter(|&index| reports[index].response_id.is_some()).collect();
-    order.sort_unstable_by_key(|&index| id(index));
-    for pair in order.windows(2) {
-        if let [a, b] = *pair
-            && id(a) == id(b)
-        {
-            calls.join(a, b);
-            clusters.join(a, b);
+    let with_id = reports.iter().enumerate().filter_map(|(index, report)| Some((report.response_id?, index)));
+    let mut order: Vec<_> = with_id.collect();
+    order.sort_unstable();
+    for same_id in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|same_id| same_id.len() > 1) {
+        same_id.sort_unstable_by_key(|&(_, index)| reports[index].trace_id);
+        for pair in same_id.windows(2) {
+            if let [(_, a), (_, b)] = *pair
+                && reports[a].trace_id == reports[b].trace_id
+            {
+                calls.join(a, b);
+                clusters.join(a, b);
+            }
         }
     }
 }
@@ -91,17 +109,21 @@ fn may_join(reports: &[Report], one: &[usize], other: &[usize]) -> bool {
 }
 
 fn twin_pairs(reports: &[Report]) -> Vec<(usize, usize)> {
-    let mut order: Vec<usize> = (0..reports.len()).collect();
     let group = |index: usize| (reports[index].trace_id, reports[index].totals);
-    order.sort_unstable_by_key(|&index| (group(index), reports[index].key()));
+    // By a hash, since most groups have one report, and a hash is quick to compare.
+    let mut order: Vec<_> = (0..reports.len()).map(|index| (Keyed.hash_one(group(index)), index)).collect();
+    order.sort_unstable();
     let mut pairs = Vec::new();
-    for (position, &a) in order.iter().enumerate() {
-        for &b in order.iter().skip(position + 1).take(TWIN_WINDOW) {
-            if group(a) != group(b) || reports[b].time_ns.0 > reports[a].time_ns.1 {
-                break;
-            }
-            if reports[a].may_be_twin(&reports[b]) {
-                pairs.push((a, b));
+    for same_hash in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|same_hash| same_hash.len() > 1) {
+        same_hash.sort_unstable_by_key(|&(_, index)| (group(index), reports[index].key()));
+        for (position, &(_, a)) in same_hash.iter().enumerate() {
+            for &(_, b) in same_hash.iter().skip(position + 1).take(TWIN_WINDOW) {
+                if group(a) != group(b) || reports[b].time_ns.0 > reports[a].time_ns.1 {
+                    break;
+                }
+                if reports[a].may_be_twin(&reports[b]) {
+                    pairs.push((a, b));
+                }
             }
         }
     }
@@ -129,5 +151,13 @@ impl Sets {
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.of(a), self.of(b));
         self.parent[b] = a;
+    }
+
+    /// The set of every report.
+    fn flat(mut self) -> Vec<usize> {
+        for index in 0..self.parent.len() {
+            self.parent[index] = self.of(index);
+        }
+        self.parent
     }
 }

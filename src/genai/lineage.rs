@@ -3,8 +3,12 @@
 
 use std::collections::HashMap;
 
+use super::keyed::Keyed;
 use super::report::{SpanId, TraceId};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError, value, walk};
+
+/// Steps that are climbed without a note of where one was: traces are seldom deeper within one request.
+const SHALLOW: usize = 16;
 
 /// A span's id in its trace.
 pub type SpanKey = (TraceId, SpanId);
@@ -12,19 +16,19 @@ pub type SpanKey = (TraceId, SpanId);
 /// The parent of every span in a request.
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
-    parents: HashMap<SpanKey, Option<SpanId>>,
+    parents: HashMap<SpanKey, Option<SpanId>, Keyed>,
 }
 
 /// What was found on the way up from spans, so that the next climb stops where one was before.
-pub type Found<T> = HashMap<SpanKey, Option<T>>;
+pub type Found<T> = HashMap<SpanKey, Option<T>, Keyed>;
 
 impl Lineage {
-    /// Reads the ids of every span in a request; spans with invalid ids have no place in a tree.
+    /// Reads the ids of every span in a request of about `spans` spans; those with invalid ids have no place in a tree.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
-    pub fn read(request: &[u8]) -> Result<Self, WireError> {
-        let mut parents = HashMap::new();
+    pub fn read(request: &[u8], spans: usize) -> Result<Self, WireError> {
+        let mut parents = HashMap::with_capacity_and_hasher(spans, Keyed);
         walk(request, |SpanAt { span, .. }| {
             if let Some((key, parent)) = ids(request, span)? {
                 parents.insert(key, parent);
@@ -65,7 +69,15 @@ impl Lineage {
 
     /// The id above `from` that is of no span in the request; `None` below a root.
     pub fn outside(&self, from: SpanKey, known: &mut Found<SpanId>) -> Option<SpanId> {
-        self.climb(from, known, |key| (!self.parents.contains_key(&key)).then_some(key.1))
+        let mut at = from;
+        for _ in 0..SHALLOW {
+            match self.parents.get(&at) {
+                Some(Some(parent)) => at.1 = *parent,
+                Some(None) => return None,
+                None => return Some(at.1),
+            }
+        }
+        self.climb(at, known, |key| (!self.parents.contains_key(&key)).then_some(key.1))
     }
 
     /// The parent of a span in the request.
@@ -81,6 +93,27 @@ impl Lineage {
 }
 
 fn ids(request: &[u8], span: Extent) -> Result<Option<(SpanKey, Option<SpanId>)>, WireError> {
+    match leading_ids(value::slice(request, span)) {
+        Some(ids) => Ok(Some(ids)),
+        None => any_ids(request, span),
+    }
+}
+
+/// The ids where they are all there and stand first, in the order of their numbers, as in most spans below a root. One
+/// that is written again behind them, which no encoder does, is not looked for.
+#[inline]
+fn leading_ids(span: &[u8]) -> Option<(SpanKey, Option<SpanId>)> {
+    let ([0x0a, 16], rest) = span.split_first_chunk()? else { return None };
+    let (trace_id, rest) = rest.split_first_chunk::<16>()?;
+    let ([0x12, 8], rest) = rest.split_first_chunk()? else { return None };
+    let (span_id, rest) = rest.split_first_chunk::<8>()?;
+    let ([0x22, 8], rest) = rest.split_first_chunk()? else { return None };
+    let parent_id = SpanId::read(rest.first_chunk::<8>()?)?;
+    Some(((TraceId::read(trace_id)?, SpanId::read(span_id)?), Some(parent_id)))
+}
+
+#[inline(never)]
+fn any_ids(request: &[u8], span: Extent) -> Result<Option<(SpanKey, Option<SpanId>)>, WireError> {
     let (mut trace_id, mut span_id, mut parent_id) = (None, None, None);
     let mut reader = Reader::within(request, span);
     while let Some(Field { number, value }) = reader.field()? {
@@ -120,13 +153,13 @@ mod tests {
         };
         let scope_spans = vec![ScopeSpans { spans: spans.iter().map(span).collect(), ..ScopeSpans::default() }];
         let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
-        Lineage::read(&ExportTraceServiceRequest { resource_spans }.encode_to_vec()).unwrap()
+        Lineage::read(&ExportTraceServiceRequest { resource_spans }.encode_to_vec(), spans.len()).unwrap()
     }
 
     #[test]
     fn the_way_out_is_the_first_id_that_is_not_there() {
         let lineage = lineage(&[(1, 2), (2, 3), (3, 99), (4, 0), (5, 4)]);
-        let mut known = Found::new();
+        let mut known = Found::default();
         let mut outside = |number| lineage.outside((trace(), id(number)), &mut known);
         assert_eq!([1, 3, 2, 4, 5].map(&mut outside), [Some(id(99)), Some(id(99)), Some(id(99)), None, None]);
     }
@@ -134,14 +167,14 @@ mod tests {
     #[test]
     fn a_cycle_leads_nowhere_and_ends() {
         let lineage = lineage(&[(1, 2), (2, 1), (3, 1)]);
-        let mut known = Found::new();
+        let mut known = Found::default();
         assert_eq!([1, 2, 3].map(|number| lineage.outside((trace(), id(number)), &mut known)), [None, None, None]);
     }
 
     #[test]
     fn a_deep_tree_costs_one_step_a_span() {
         let lineage = lineage(&(1..=20_000).map(|number| (number, number + 1)).collect::<Vec<_>>());
-        let mut known = Found::new();
+        let mut known = Found::default();
         let out = (1..=20_000).rev().map(|number| lineage.outside((trace(), id(number)), &mut known));
         assert!(out.into_iter().all(|outside| outside == Some(id(20_001))));
     }

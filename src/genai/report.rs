@@ -7,19 +7,24 @@ use std::num::NonZeroU64;
 
 /// `trace_id`: 16 bytes, not all zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TraceId([u8; 16]);
+pub struct TraceId {
+    high: u64,
+    low: u64,
+}
 
 impl TraceId {
     /// A trace id from the wire; `None` for one that the protocol calls invalid.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self).filter(|id| id.0 != [0; 16])
+        let ([high, low], []) = bytes.as_chunks::<8>() else { return None };
+        let id = Self { high: u64::from_be_bytes(*high), low: u64::from_be_bytes(*low) };
+        (id.high | id.low != 0).then_some(id)
     }
 
     /// The id as it came.
     #[must_use]
     pub const fn bytes(self) -> [u8; 16] {
-        self.0
+        (((self.high as u128) << 64) | self.low as u128).to_be_bytes()
     }
 }
 

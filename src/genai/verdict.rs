@@ -29,7 +29,8 @@ pub fn decide(reports: &[Report], standings: &[Standing]) -> Vec<Verdict> {
         verdicts: standings.iter().map(|standing| standing.verdict.unwrap_or(Verdict::Duplicate)).collect(),
     };
     let calls = Calls::of(reports);
-    let mut order: Vec<usize> = (0..reports.len()).collect();
+    let (alone, mut order): (Vec<usize>, Vec<usize>) = (0..reports.len()).partition(|&index| calls.is_alone(index));
+    alone.into_iter().for_each(|index| court.decide_alone(index));
     order.sort_unstable_by_key(|&index| (calls.cluster_of(index), calls.call_of(index), reports[index].preference()));
     for cluster in order.chunk_by(|&a, &b| calls.cluster_of(a) == calls.cluster_of(b)) {
         let of_calls: Vec<&[usize]> = cluster.chunk_by(|&a, &b| calls.call_of(a) == calls.call_of(b)).collect();
@@ -48,6 +49,18 @@ struct Court<'a> {
 impl Court<'_> {
     fn is_new(&self, report: usize) -> bool {
         self.standings[report].verdict.is_none()
+    }
+
+    /// What [`Self::count`] and [`Self::reprice`] come to for a report that nothing else can be of one call with.
+    fn decide_alone(&mut self, report: usize) {
+        let standing = self.standings[report];
+        if standing.verdict.is_none() {
+            self.verdicts[report] = match standing.covered {
+                None => Verdict::Counts,
+                Some(false) if self.reports[report].resolves => Verdict::Repriced,
+                Some(_) => Verdict::Duplicate,
+            };
+        }
     }
 
     /// Counts one report of each call of a cluster that has none. Which report belongs to which call is not certain
@@ -233,6 +246,21 @@ mod tests {
         let (x2_known, y1_known) = (known(first[0]), known(first[1]));
         let rest = decide(&[x2, y1, x1, y2], &[x2_known, y1_known, new, new]);
         assert_eq!(rest.iter().filter(|verdict| **verdict == Verdict::Counts).count(), 2, "{rest:?}");
+    }
+
+    #[test]
+    fn a_report_alone_is_decided_as_any_call_is() {
+        for covered in [None, Some(false), Some(true)] {
+            for (verdict, resolves) in [(None, false), (None, true), (Some(Verdict::Counts), false)] {
+                let alone = Report { resolves, ..report(1, "x", (0, 100)) };
+                let (reports, standings) = ([alone], [Standing { verdict, covered }]);
+                let verdicts = vec![verdict.unwrap_or(Verdict::Duplicate)];
+                let mut court = Court { reports: &reports, standings: &standings, verdicts };
+                court.count(&[&[0]]);
+                court.reprice(&[0]);
+                assert_eq!(decide(&reports, &standings), court.verdicts, "{verdict:?} {covered:?} {resolves}");
+            }
+        }
     }
 
     #[test]

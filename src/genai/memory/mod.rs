@@ -9,6 +9,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::keyed::Keyed;
 use super::lineage::{Found, Lineage, SpanKey};
 use super::report::{Fingerprints, Report, Verdict};
 use super::verdict::{Standing, decide};
@@ -48,13 +49,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads where the reports stand in the tree of the request that they are of.
+    /// Reads where the reports stand in the tree of the request that they are of, which has about `spans` spans.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
-    pub fn place_in_tree(&mut self, request: &[u8]) -> Result<(), WireError> {
-        self.lineage = Lineage::read(request)?;
-        let mut known = Found::new();
+    pub fn place_in_tree(&mut self, request: &[u8], spans: usize) -> Result<(), WireError> {
+        self.lineage = Lineage::read(request, spans)?;
+        let mut known = Found::default();
         for report in &mut self.reports {
             report.outside_id = report.parent_id.and_then(|id| self.lineage.outside((report.trace_id, id), &mut known));
         }
@@ -191,7 +192,7 @@ impl Memory {
         if agents.is_empty() {
             return;
         }
-        let (mut found, mut has_calls) = (Found::new(), HashSet::new());
+        let (mut found, mut has_calls) = (Found::default(), HashSet::<_, Keyed>::default());
         let mut mark = |from: Option<SpanKey>| {
             let agent = from.and_then(|key| batch.lineage.climb(key, &mut found, |key| agents.get(&key).copied()));
             has_calls.extend(agent);
@@ -211,7 +212,7 @@ impl Memory {
 
     /// What is known of new reports: verdicts of enriched spans, and whether a remote agent above was counted for them.
     fn standings(&self, batch: &Batch, fresh: &[usize]) -> Vec<Standing> {
-        let mut found = Found::new();
+        let mut found = Found::default();
         let mut covered = |report: &Report| {
             let parent = report.parent_id.filter(|_| self.store.knows_agents())?;
             let agent_at = |(trace_id, id)| self.store.with(Key::UnderAgent(trace_id, id)).next();
@@ -237,7 +238,7 @@ impl Memory {
         let most = |(fixed, each): (usize, usize)| fixed + each * fresh.len();
         let mut ahead: Vec<Key> =
             fresh.iter().flat_map(keys).filter(|key| self.store.with(*key).next().is_some()).collect();
-        let (mut asked, mut seen) = (HashSet::new(), HashSet::new());
+        let (mut asked, mut seen) = (HashSet::<_, Keyed>::default(), HashSet::<_, Keyed>::default());
         let (mut reports, mut standings) = (Vec::new(), Vec::new());
         let mut next = 0;
         while let Some(&key) = ahead.get(next).filter(|_| reports.len() < most(MAX_RELATED)) {
@@ -302,7 +303,7 @@ impl<'b> Docket<'b> {
     }
 
     /// New remote agents by their spans.
-    fn agents(&self) -> HashMap<SpanKey, usize> {
+    fn agents(&self) -> HashMap<SpanKey, usize, Keyed> {
         let is_agent = |&(index, report): &(usize, &Report)| report.remote_agent && self.is_open(index);
         let reports = self.batch.reports.iter().enumerate().filter(is_agent);
         reports.filter_map(|(index, report)| Some(((report.trace_id, report.span_id?), index))).collect()
@@ -312,7 +313,7 @@ impl<'b> Docket<'b> {
     fn under(&self, agent: usize) -> Vec<SpanKey> {
         let report = &self.batch.reports[agent];
         let Some(top) = report.span_id.map(|id| (report.trace_id, id)) else { return Vec::new() };
-        let mut found = Found::new();
+        let mut found = Found::default();
         let is_under = |span: &SpanKey| {
             let above = self.batch.lineage.climb(*span, &mut found, |key| (key == top).then_some(()));
             *span != top && above.is_some()
@@ -339,7 +340,7 @@ impl<'b> Docket<'b> {
 /// Where a span is in a request more than once, the best of its reports stands for all.
 fn stands_for(reports: &[Report]) -> Vec<usize> {
     let same = |report: &Report| report.span_id.map(|id| (report.trace_id, id, report.scope));
-    let mut best: HashMap<_, usize> = HashMap::with_capacity(reports.len());
+    let mut best: HashMap<_, usize, Keyed> = HashMap::with_capacity_and_hasher(reports.len(), Keyed);
     for (index, report) in reports.iter().enumerate() {
         let Some(key) = same(report) else { continue };
         let known = best.entry(key).or_insert(index);

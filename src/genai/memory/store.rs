@@ -4,10 +4,11 @@
 //! link to what has left ends the chain.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::iter::successors;
 use std::time::Instant;
 
+use super::super::keyed::{Hashed, Keyed};
 use super::super::report::{Fingerprint, Report, SpanId, TraceId};
 use super::super::verdict::Standing;
 
@@ -106,8 +107,7 @@ pub(super) struct Store {
     /// The number of the first of `kept`.
     first: Number,
     /// By the hash of a key, the newest that has it.
-    newest: HashMap<u64, Number>,
-    hasher: RandomState,
+    newest: HashMap<u64, Number, Hashed>,
     evicted: u64,
     under_agents: usize,
 }
@@ -118,15 +118,7 @@ impl Store {
     pub(super) const BYTES_A_REPORT: usize = size_of::<Kept>() * 5 / 4 + CHAINS * 4 * (size_of::<(u64, Number)>() + 1);
 
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            kept: VecDeque::new(),
-            first: 1,
-            newest: HashMap::new(),
-            hasher: RandomState::new(),
-            evicted: 0,
-            under_agents: 0,
-        }
+        Self { capacity, kept: VecDeque::new(), first: 1, newest: HashMap::default(), evicted: 0, under_agents: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -149,7 +141,7 @@ impl Store {
     /// Those with a key, the newest first.
     pub(super) fn with(&self, key: Key) -> impl Iterator<Item = (Number, &Kept)> {
         let found = |number: Number| self.get(number).map(|kept| (number, kept));
-        let newest = self.newest.get(&self.hasher.hash_one(key)).copied().and_then(found);
+        let newest = self.newest.get(&Keyed.hash_one(key)).copied().and_then(found);
         successors(newest, move |(_, kept)| found(kept.older[key.chain()]))
             .filter(move |(_, kept)| !kept.is_gone() && kept.keys()[key.chain()] == Some(key))
     }
@@ -170,7 +162,7 @@ impl Store {
         let older = [NONE; CHAINS];
         let mut kept = Kept { report, standing, purpose, claims: 1, confirmed: false, expires, older };
         for key in kept.keys().into_iter().flatten() {
-            let before = self.newest.insert(self.hasher.hash_one(key), number);
+            let before = self.newest.insert(Keyed.hash_one(key), number);
             kept.older[key.chain()] = before.unwrap_or(NONE);
         }
         self.under_agents += usize::from(purpose == Purpose::UnderAgent);
@@ -243,7 +235,7 @@ impl Store {
     fn unlink(&mut self, number: Number, kept: &Kept) {
         self.under_agents -= usize::from(kept.purpose == Purpose::UnderAgent);
         for key in kept.keys().into_iter().flatten() {
-            let hash = self.hasher.hash_one(key);
+            let hash = Keyed.hash_one(key);
             if self.newest.get(&hash) == Some(&number) {
                 match kept.older[key.chain()] {
                     older if older >= self.first => self.newest.insert(hash, older),

@@ -1,0 +1,130 @@
+//! Hashes of ids by a secret key: senders choose ids, so nobody outside may know which of them meet in a table. Knows
+//! words of 64 bits. The sum of products of words with keys twice as wide, of which the upper half is kept, is strongly
+//! universal (Carter and Wegman 1979; Lemire and Kaser 2014, <https://arxiv.org/abs/1202.4961>): whatever two different
+//! ids somebody chooses without knowing the keys, they meet as seldom as random numbers do.
+
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::LazyLock;
+
+/// Words that are hashed at most; what is hashed here has five.
+const WORDS: usize = 8;
+
+/// The summand, then a key for each word.
+type Keys = [u128; WORDS + 1];
+
+/// Drawn once a process: drawing them takes longer than a request.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| {
+    let source = RandomState::new();
+    let half = |number: usize| u128::from(source.hash_one(number));
+    std::array::from_fn(|index| half(2 * index) << 64 | half(2 * index + 1))
+});
+
+/// Makes hashers with the keys of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keyed;
+
+/// Takes words.
+#[derive(Debug)]
+pub struct KeyedHasher {
+    keys: &'static Keys,
+    sum: u128,
+    next: usize,
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = KeyedHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> KeyedHasher {
+        let keys = &*KEYS;
+        KeyedHasher { keys, sum: keys[WORDS], next: 0 }
+    }
+}
+
+impl Hasher for KeyedHasher {
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        let key = self.keys[self.next % WORDS];
+        self.sum = self.sum.wrapping_add(key.wrapping_mul(u128::from(word)));
+        self.next += 1;
+    }
+
+    #[inline]
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    /// The discriminant of an enum.
+    #[inline]
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number.cast_unsigned() as u64);
+    }
+
+    /// Nothing that is hashed here gets here.
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            self.write_u64(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        (self.sum >> 64) as u64
+    }
+}
+
+/// For tables whose keys are such hashes already.
+pub(super) type Hashed = BuildHasherDefault<HashedHasher>;
+
+/// Gives the last word back as it came.
+#[derive(Debug, Default)]
+pub(super) struct HashedHasher(u64);
+
+impl Hasher for HashedHasher {
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = Keyed.hash_one(bytes);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_that_differ_in_one_bit_or_one_place_have_hashes_of_their_own() {
+        let (one, ids) = ([0u64; 3], 0..192);
+        let flipped = ids.map(|bit: usize| {
+            let mut words = one;
+            words[bit / 64] ^= 1 << (bit % 64);
+            words
+        });
+        let hash = |words: [u64; 3]| {
+            let mut hasher = Keyed.build_hasher();
+            words.into_iter().for_each(|word| hasher.write_u64(word));
+            hasher.finish()
+        };
+        let all: Vec<u64> = flipped.chain([one]).map(hash).collect();
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 193);
+        // hashbrown takes the lower bits for the place and the upper seven to compare: both must be spread.
+        assert!(all.iter().map(|hash| hash % 256).collect::<HashSet<_>>().len() > 90);
+        assert!(all.iter().map(|hash| hash >> 57).collect::<HashSet<_>>().len() > 80);
+    }
+
+    #[test]
+    fn one_process_hashes_by_one_key() {
+        assert_eq!(Keyed.hash_one((7u64, 8u64)), Keyed.hash_one((7u64, 8u64)));
+        assert_ne!(Keyed.hash_one((7u64, 8u64)), Keyed.hash_one((8u64, 7u64)));
+    }
+}
