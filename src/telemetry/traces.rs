@@ -1,4 +1,5 @@
-//! How full the ledgers of traces are, a processor each. Knows figures; nothing of traces.
+//! How full the ledgers of traces are, a processor each, as each said when it last booked something.
+//! Knows figures; nothing of traces.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

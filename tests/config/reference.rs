@@ -79,6 +79,7 @@ fn every_key_that_is_accepted_occurs_in_it() {
  extensions::gramtrace_api extensions::health_check extensions::health_check::response_body processors::gramtrace
  processors::gramtrace::band processors::gramtrace::memory processors::gramtrace::reading
  processors::gramtrace::reading::energy receivers::otlp
+ processors::gramtrace::trace processors::gramtrace::trace::receipts
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::grpc::tls
  receivers::otlp::protocols::grpc::auth receivers::otlp::protocols::http::auth
  receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service extensions::bearertokenauth extensions::basicauth

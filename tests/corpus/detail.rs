@@ -47,12 +47,12 @@ fn spans(detail: Detail) -> Vec<Span> {
         .collect()
 }
 
-/// The keys with our prefix, without it; each must stand once.
+/// The keys with our prefix, without it, but for the totals on roots; each must stand once.
 fn ours(span: &Span) -> BTreeSet<&str> {
     let keys: Vec<_> = span.attributes.iter().filter_map(|pair| pair.key.strip_prefix("gramtrace.")).collect();
     let set: BTreeSet<_> = keys.iter().copied().collect();
     assert_eq!(set.len(), keys.len(), "a key stands twice: {keys:?}");
-    set
+    set.into_iter().filter(|key| !key.starts_with("trace.")).collect()
 }
 
 fn has(span: &Span, key: &str) -> bool {

@@ -1,4 +1,5 @@
 //! The ledger against hand-made bookings: what adds up, what leaves first, and what is said about what left.
+//! Calls rest on nothing here, and time is what a test says.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
