@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::enrich::{Enriched, Enricher};
-use crate::exporter::{Delivery, Destination, Outcome};
+use crate::enrich::{Books, Emission, Enriched, Enricher, LabelSettings};
+use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
-use crate::telemetry::{Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel};
+use crate::telemetry::{
+    Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel,
+};
 use crate::trace::ledger::LedgerLevel;
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
@@ -32,6 +34,8 @@ pub struct Export {
 #[derive(Debug)]
 pub struct Pipeline {
     enricher: Option<Arc<Enricher>>,
+    /// Where there is an enricher.
+    book: Option<EmissionBook>,
     deliveries: Vec<Arc<Delivery>>,
     metrics: Metrics,
 }
@@ -44,7 +48,9 @@ impl Pipeline {
     #[must_use]
     pub fn new<D: Into<Destination>>(enricher: Option<Arc<Enricher>>, destinations: Vec<D>, metrics: Metrics) -> Self {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
-        Self { enricher, deliveries: destinations.into_iter().map(delivery).collect(), metrics }
+        let deliveries = destinations.into_iter().map(delivery).collect();
+        let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
+        Self { enricher, book, deliveries, metrics }
     }
 
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
@@ -60,12 +66,12 @@ impl Pipeline {
         journal.holds(prepared.items);
         // Dropped without a word, by a failure or because the sender hung up, it counts the items as refused.
         let inside = origin.receive(signal, prepared.items);
-        let response = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
+        let answer = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
         inside.acknowledged(0);
         if let (Some(enriched), Some(enricher)) = (prepared.enriched, &self.enricher) {
-            self.book(enriched, enricher);
+            self.book(enriched, enricher, answer.is_partial);
         }
-        Ok(response)
+        Ok(answer.response)
     }
 
     fn prepare(&self, signal: Signal, body: Bytes) -> Result<Prepared, Rejection> {
@@ -79,8 +85,8 @@ impl Pipeline {
         }
     }
 
-    /// Books what a request held, once it is acknowledged.
-    fn book(&self, enriched: Enriched, enricher: &Enricher) {
+    /// Books what a request held, once it is acknowledged. A partial success does not say which spans it is about.
+    fn book(&self, enriched: Enriched, enricher: &Enricher, is_partial: bool) {
         let books = enriched.claim.acknowledge();
         let (remembered, evicted) = enricher.remembered();
         self.metrics.memory(enricher.name(), remembered, evicted);
@@ -90,18 +96,22 @@ impl Pipeline {
         tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
         self.metrics.unlisted(tally.unlisted);
-        tally.calls().for_each(|(status, calls)| self.metrics.calls(status, calls));
-        tally.tokens().for_each(|(class, tokens)| self.metrics.tokens(class, tokens));
+        self.book_emissions(&books, is_partial);
         for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());
         }
     }
 
-    async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Bytes, Failure> {
+    fn book_emissions(&self, books: &Books, is_partial: bool) {
+        let Some(book) = self.book.as_ref().filter(|_| !books.emissions.is_empty()) else { return };
+        book.add(books.emissions.iter().map(booking), is_partial, SystemTime::now());
+    }
+
+    async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Answer, Failure> {
         let journal = Journal::current();
         if let [only] = &self.deliveries[..] {
             let delivering = only.deliver(signal, prepared.body.clone(), prepared.items, deadline);
-            return conclude([recorded(journal.sends(only.name()), delivering).await]);
+            return conclude(signal, [recorded(journal.sends(only.name()), delivering).await]);
         }
         let mut sends = JoinSet::new();
         for delivery in &self.deliveries {
@@ -109,7 +119,7 @@ impl Pipeline {
             let sending = journal.sends(delivery.name());
             sends.spawn(async move { recorded(sending, delivery.deliver(signal, body, items, deadline)).await });
         }
-        conclude(sends.join_all().await)
+        conclude(signal, sends.join_all().await)
     }
 }
 
@@ -130,16 +140,56 @@ struct Prepared {
     enriched: Option<Enriched>,
 }
 
+/// What every backend's acknowledgement comes to.
+#[derive(Debug, PartialEq, Eq, Default)]
+struct Answer {
+    /// The sender's answer.
+    response: Bytes,
+    /// Whether some backend rejected items of it.
+    is_partial: bool,
+}
+
+fn emission_settings(labels: &LabelSettings) -> EmissionSettings {
+    EmissionSettings {
+        labels: labels.attributes.iter().map(|chosen| (chosen.label.clone(), chosen.max_values)).collect(),
+        max_services: labels.max_services,
+        max_series: labels.max_series,
+    }
+}
+
+fn booking(emission: &Emission) -> Booking<'_> {
+    let origin = &emission.origin;
+    Booking {
+        labels: [&origin.service, &origin.provider, &origin.model, &origin.zone, origin.tier],
+        more_labels: &origin.attributes,
+        calls: emission.calls().collect(),
+        tokens: emission.tokens().collect(),
+        energy_j: emission.energy_j,
+        co2e_g: emission.co2e_g,
+        embodied_co2e_g: emission.embodied_co2e_g,
+        exemplar: emission.costliest.map(|call| Exemplar {
+            trace_id: call.trace_id,
+            span_id: call.span_id,
+            co2e_g: call.co2e_g,
+            energy_j: call.energy_j,
+        }),
+    }
+}
+
 /// One answer from all: success if every backend took it, with the first partial success there is. A passing failure
 /// outweighs a lasting one, since the sender's repeat may still reach a backend that had the passing one; the others
 /// receive the repeat too.
-fn conclude(outcomes: impl IntoIterator<Item = Outcome>) -> Result<Bytes, Failure> {
-    let mut answer = Bytes::new();
+fn conclude(signal: Signal, outcomes: impl IntoIterator<Item = Outcome>) -> Result<Answer, Failure> {
+    let mut answer = Answer::default();
     let (mut passing, mut lasting): (Option<Failure>, Option<Failure>) = (None, None);
     for outcome in outcomes {
         match outcome {
-            Outcome::Delivered { response } if answer.is_empty() => answer = response,
-            Outcome::Delivered { .. } => {}
+            Outcome::Delivered { response } => {
+                answer.is_partial |= partial_success(signal, &response).is_some_and(|partial| partial.rejected > 0);
+                if answer.response.is_empty() {
+                    answer.response = response;
+                }
+            }
             Outcome::Retry(failure) | Outcome::OurFault(failure) => {
                 let longest = passing.as_ref().map(|failure| failure.retry_after).max(Some(failure.retry_after));
                 passing = Some(Failure { retry_after: longest.flatten(), ..passing.unwrap_or(failure) });
@@ -165,9 +215,13 @@ mod tests {
     #[test]
     fn every_backend_must_acknowledge() {
         let delivered = |bytes: &'static [u8]| Outcome::Delivered { response: Bytes::from_static(bytes) };
-        assert_eq!(conclude([delivered(b""), delivered(b"partial")]), Ok(Bytes::from_static(b"partial")));
+        // Field 1, length 2: field 1 varint 3.
+        let partial = Answer { response: Bytes::from_static(b"\x0a\x02\x08\x03"), is_partial: true };
+        assert_eq!(conclude(Signal::Traces, [delivered(b""), delivered(b"\x0a\x02\x08\x03")]), Ok(partial));
+        let warning = Answer { response: Bytes::from_static(b"\x0a\x02\x12\x00"), is_partial: false };
+        assert_eq!(conclude(Signal::Traces, [delivered(b"\x0a\x02\x12\x00"), delivered(b"")]), Ok(warning));
         let refused = failure(Code::InvalidArgument, None);
-        assert_eq!(conclude([delivered(b""), Outcome::Refused(refused.clone())]), Err(refused));
+        assert_eq!(conclude(Signal::Traces, [delivered(b""), Outcome::Refused(refused.clone())]), Err(refused));
     }
 
     #[test]
@@ -178,7 +232,7 @@ mod tests {
             Outcome::Retry(failure(Code::Aborted, Some(7))),
         ];
         assert_eq!(
-            conclude(outcomes),
+            conclude(Signal::Traces, outcomes),
             Err(failure(Code::Unavailable, Some(7))).map_err(|mut failure: Failure| {
                 failure.message = Code::Unavailable.to_string();
                 failure

@@ -1,7 +1,11 @@
 //! Quantities: what is counted and what is estimated, each a type that is finite and not negative by construction.
 //! Knows neither formulas nor where a number comes from.
 
+mod sum;
+
 use std::fmt;
+
+pub use sum::Sum;
 
 /// Why a number is no quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,10 +9,10 @@ use super::{delivery, registries};
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
-    GrpcServerConfig, HttpServerConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, RoleRuleConfig,
-    Secret, ServerTlsConfig, TraceConfig,
+    GrpcServerConfig, HttpServerConfig, LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
+    ReadingConfig, RoleRuleConfig, Secret, ServerTlsConfig, TraceConfig,
 };
-use crate::enrich::{Detail, EnrichSettings, UnknownModels};
+use crate::enrich::{Detail, EnrichSettings, LabelSettings, LabelledAttribute, UnknownModels};
 use crate::estimate::Method;
 use crate::exporter::{
     DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Problem, TlsSettings,
@@ -173,6 +173,7 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
             ttl: config.memory.ttl,
         },
         traces: ledger(&config.trace),
+        labels: labels(&config.labels),
     }
 }
 
@@ -185,6 +186,20 @@ fn ledger(config: &TraceConfig) -> LedgerSettings {
         ttl: config.ttl,
         receipt_traces: whole(config.receipts.max_traces),
         receipts_each: whole(config.receipts.max_calls),
+    }
+}
+
+fn labels(config: &LabelsConfig) -> LabelSettings {
+    let many = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let attribute = |config: &LabelConfig| LabelledAttribute {
+        key: config.key.clone(),
+        label: config.label.clone(),
+        max_values: many(config.max_values),
+    };
+    LabelSettings {
+        attributes: config.attributes.iter().map(attribute).collect(),
+        max_services: many(config.max_services),
+        max_series: many(config.max_series),
     }
 }
 

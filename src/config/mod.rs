@@ -12,6 +12,7 @@ mod duration;
 mod environment;
 mod expand;
 mod exporter;
+mod labels;
 mod loader;
 mod own_exporter;
 mod own_traces;
@@ -42,6 +43,7 @@ pub use delivery::{ClientKeepaliveConfig, RetryConfig};
 pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
+pub use labels::{LabelConfig, LabelsConfig};
 pub use own_exporter::{BatchConfig, OwnCompression, OwnOtlpConfig, OwnProtocol, PeriodicConfig, PushExporterConfig};
 pub use own_traces::{RatioConfig, ResourceConfig, SamplerConfig, TraceProcessorConfig, TracesTelemetryConfig};
 pub use premises::{

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::labels::LabelsConfig;
 use super::premises::{self, DeploymentConfig, SiteConfig};
 use super::reading::{MemoryConfig, ReadingConfig};
 use super::section::{Advice, Field, Section, shortened};
@@ -39,6 +40,8 @@ pub struct GramtraceConfig {
     pub memory: MemoryConfig,
     /// How much is kept of traces.
     pub trace: TraceConfig,
+    /// By what calls are told apart in metrics.
+    pub labels: LabelsConfig,
 }
 
 impl Default for GramtraceConfig {
@@ -57,6 +60,7 @@ impl Default for GramtraceConfig {
             reading: ReadingConfig::default(),
             memory: MemoryConfig::default(),
             trace: TraceConfig::default(),
+            labels: LabelsConfig::default(),
         }
     }
 }
@@ -142,10 +146,7 @@ impl Default for BandConfig {
 }
 
 /// Keys that belong to later versions.
-const LATER: Advice = &[
-    ("labels", "labels are not configurable in this version; remove it"),
-    ("budgets", "budgets are not available in this version; remove it"),
-];
+const LATER: Advice = &[("budgets", "budgets are not available in this version; remove it")];
 
 impl GramtraceConfig {
     /// Reads `processors.gramtrace[/name]`; `None` where it is no mapping, which has been reported.
@@ -190,6 +191,9 @@ impl GramtraceConfig {
         }
         if let Some(trace) = section.section("trace") {
             config.trace = TraceConfig::read(trace);
+        }
+        if let Some(labels) = section.field("labels") {
+            config.labels = LabelsConfig::read(&labels);
         }
         section.finish(LATER);
         Some(config)

@@ -2,13 +2,15 @@
 //! is, its reports leave again. Knows numbers; nothing of the metrics that they end in.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use super::Enricher;
+use super::emission::{self, Emission, Share};
 use super::plan::{Plan, PlannedSpan};
 use super::settle::Reports;
 use super::tally::Tally;
 use super::traces::TraceClaim;
-use crate::genai::{Claims, Dialect, Memory, Role, Status, adjusted_count};
-use crate::units::TokenUsage;
+use crate::genai::{Claims, Dialect, Memory, Role, Status};
 
 /// The memory of calls. Shared by everything that must count a call once, and kept when a configuration is reloaded.
 pub type SharedMemory = Arc<Mutex<Memory>>;
@@ -21,8 +23,10 @@ pub(super) fn lock(memory: &SharedMemory) -> MutexGuard<'_, Memory> {
 /// What an acknowledged request is booked as.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Books {
-    /// Numbers.
+    /// Spans.
     pub tally: Tally,
+    /// What calls took, an item for each combination of labels.
+    pub emissions: Vec<Emission>,
     /// Models that the registry does not know, with their provider: a call each.
     pub unknown_models: Vec<(String, Option<String>)>,
 }
@@ -34,11 +38,15 @@ pub struct Books {
 pub struct Claim {
     spans: u64,
     enriched_before: u64,
+    /// By their labels, with nothing added yet.
+    emissions: Vec<Emission>,
     bookings: Vec<Booking>,
     /// Where the request has reports: what the memory is to be told.
     memory: Option<(SharedMemory, Claims)>,
     /// What the totals of traces get.
     traces: Option<TraceClaim>,
+    /// When it came.
+    now: Instant,
 }
 
 /// One span's part of the books.
@@ -48,36 +56,43 @@ struct Booking {
     dialect: Dialect,
     /// Whether its operation is on no list.
     unlisted: bool,
-    weight: f64,
-    /// Where its tokens count.
-    usage: Option<TokenUsage>,
+    /// Where it is a call, or brings the value of one.
+    share: Option<Share>,
     unknown_model: Option<Box<(String, Option<String>)>>,
     /// Which of the request's reports it is: one that was acknowledged before, with another request, is not booked again.
     report: Option<usize>,
+    /// The ids of its trace and span, where it is a call that is no report: booked once, too.
+    sighting: Option<([u8; 16], [u8; 8])>,
 }
 
 impl Booking {
-    fn of(span: &PlannedSpan<'_>) -> Self {
-        let counting = span.call.as_ref().filter(|_| span.status.counts());
-        let unknown_model = counting.filter(|_| span.status == Status::UnknownModel).and_then(|call| {
-            let provider = call.provider.map(str::to_owned);
+    fn of(span: &PlannedSpan<'_>, share: Option<Share>) -> Self {
+        let unknown_model = span.call.as_ref().filter(|_| span.status == Status::UnknownModel).and_then(|call| {
+            let provider = span.served.stated.map(str::to_owned);
             Some(Box::new((call.name?.to_owned(), provider)))
         });
         Self {
             status: span.status,
             dialect: span.dialect,
             unlisted: span.role == Role::Unlisted,
-            weight: adjusted_count(span.fields.trace_state),
-            usage: counting.map(|call| call.usage),
+            share,
             unknown_model,
             report: None,
+            sighting: sighting(span),
         }
     }
 }
 
 impl Claim {
-    pub(super) fn new(plan: &Plan<'_>, settled: Option<(SharedMemory, &Reports, Claims)>) -> Self {
-        let mut bookings: Vec<Booking> = plan.spans().iter().map(Booking::of).collect();
+    pub(super) fn new(
+        enricher: &Enricher,
+        plan: &Plan<'_>,
+        settled: Option<(SharedMemory, &Reports, Claims)>,
+        now: Instant,
+    ) -> Self {
+        let (emissions, shares) = emission::of(enricher, plan);
+        let mut bookings: Vec<Booking> =
+            plan.spans().iter().zip(shares).map(|(span, share)| Booking::of(span, share)).collect();
         let memory = settled.map(|(memory, reports, claims)| {
             for (report, span) in reports.planned().enumerate() {
                 if let Some(booking) = span.and_then(|span| bookings.get_mut(span)) {
@@ -86,7 +101,8 @@ impl Claim {
             }
             (memory, claims)
         });
-        Self { spans: plan.total, enriched_before: plan.enriched_before, bookings, memory, traces: None }
+        let (spans, enriched_before) = (plan.total, plan.enriched_before);
+        Self { spans, enriched_before, emissions, bookings, memory, traces: None, now }
     }
 
     /// The same, with what the totals of traces get.
@@ -97,33 +113,58 @@ impl Claim {
 
     /// The request was acknowledged: its reports stay, and this is what is to be booked.
     pub fn acknowledge(mut self) -> Books {
-        let is_first = self.confirm();
-        let mut books = Books { tally: Tally::new(self.spans, self.enriched_before), ..Books::default() };
-        for booking in std::mem::take(&mut self.bookings) {
-            if booking.report.is_none_or(|report| is_first.get(report).copied().unwrap_or(true)) {
-                books.tally.add(booking.status, booking.dialect, booking.weight, booking.usage.as_ref());
-                books.tally.unlisted += u64::from(booking.unlisted);
-                books.unknown_models.extend(booking.unknown_model.map(|model| *model));
+        let is_new = self.confirm();
+        let emissions = std::mem::take(&mut self.emissions);
+        let mut books = Books { tally: Tally::new(self.spans, self.enriched_before), emissions, ..Books::default() };
+        for (booking, is_new) in std::mem::take(&mut self.bookings).into_iter().zip(is_new) {
+            if is_new {
+                books.add(booking);
             }
         }
+        books.emissions.retain(|emission| !emission.is_empty());
         books
     }
 }
 
 impl Claim {
     /// Confirms the reports, and books what is new of them for traces. Both in one: nobody finds a report confirmed, and
-    /// not in the totals of its trace.
+    /// not in the totals of its trace. Gives for each span whether it is new.
     fn confirm(&mut self) -> Vec<bool> {
         let traces = self.traces.take();
         let book = |is_first: &[bool]| traces.into_iter().for_each(|traces| traces.book(is_first));
         let Some((memory, claims)) = self.memory.take() else {
             book(&[]);
-            return Vec::new();
+            return vec![true; self.bookings.len()];
         };
         let mut memory = lock(&memory);
-        let is_first = memory.confirm(claims);
+        let is_first = memory.confirm(&claims);
         book(&is_first);
-        is_first
+        let is_new = |booking: &Booking| match (booking.report, &booking.sighting) {
+            (Some(report), _) => is_first.get(report).copied().unwrap_or(true),
+            (None, Some((trace, span))) => memory.is_first_sighting((trace, span), self.now),
+            (None, None) => true,
+        };
+        self.bookings.iter().map(is_new).collect()
+    }
+}
+
+/// The ids of a call that carries no usage, where they are valid: without usage it is no report.
+pub(super) fn sighting(span: &PlannedSpan<'_>) -> Option<([u8; 16], [u8; 8])> {
+    let is_call = matches!(span.status, Status::NoTokens | Status::Error);
+    let ids = span.fields.trace_id.try_into().ok().zip(span.fields.span_id.try_into().ok());
+    ids.filter(|(trace, _)| is_call && *trace != [0; 16])
+}
+
+impl Books {
+    fn add(&mut self, booking: Booking) {
+        self.tally.add(booking.status, booking.dialect);
+        self.tally.unlisted += u64::from(booking.unlisted);
+        if let Some(share) = &booking.share
+            && let Some(emission) = self.emissions.get_mut(share.emission)
+        {
+            emission.add(share);
+        }
+        self.unknown_models.extend(booking.unknown_model.map(|model| *model));
     }
 }
 

@@ -3,6 +3,8 @@
 //! deterministic; time is a value.
 
 mod claim;
+mod emission;
+mod labels;
 mod plan;
 mod price;
 mod receipt;
@@ -20,6 +22,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub use claim::{Books, Claim, SharedMemory};
+pub use emission::{Costliest, Emission, Origin};
+pub use labels::{LONGEST_LABEL, LabelSettings, LabelledAttribute};
 pub use plan::Plan;
 pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
@@ -30,7 +34,7 @@ pub use traces::{SharedLedger, TraceBooks};
 
 use crate::estimate::Method;
 use crate::factors::Registry;
-use crate::genai::{Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings, RoleRules};
+use crate::genai::{Claims, Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings, RoleRules};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
 use crate::trace::ledger::LedgerSettings;
@@ -66,6 +70,8 @@ pub struct EnrichSettings {
     pub memory: MemorySettings,
     /// How much is kept of traces, and for how long.
     pub traces: LedgerSettings,
+    /// By what calls are told apart in metrics.
+    pub labels: LabelSettings,
 }
 
 impl Default for EnrichSettings {
@@ -83,6 +89,7 @@ impl Default for EnrichSettings {
             extensions: Extensions::default(),
             memory: MemorySettings::default(),
             traces: LedgerSettings::default(),
+            labels: LabelSettings::default(),
         }
     }
 }
@@ -105,6 +112,7 @@ pub struct Enricher {
     root_writer: RootWriter,
     ledger: SharedLedger,
     terms: SharedTerms,
+    labels: LabelSettings,
 }
 
 /// A request that is ready to be sent on.
@@ -157,6 +165,7 @@ impl Enricher {
             root_writer: RootWriter::new(&settings.prefix, settings.band_bounds_g, settings.significant_digits),
             ledger,
             terms: SharedTerms::default(),
+            labels: settings.labels.clone(),
         }
     }
 
@@ -181,7 +190,9 @@ impl Enricher {
         if reports.is_empty() {
             let roots = self.roots(plan, now)?;
             let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), now)?;
-            return Ok(Claim::new(plan, None).with_traces(traces));
+            let has_calls = plan.spans().iter().any(|span| claim::sighting(span).is_some());
+            let settled = has_calls.then(|| (Arc::clone(&self.memory), &reports, Claims::default()));
+            return Ok(Claim::new(self, plan, settled, now).with_traces(traces));
         }
         let mut memory = lock(&self.memory);
         let claims = plan.settle(&reports, &mut memory, now);
@@ -191,13 +202,19 @@ impl Enricher {
         drop(memory);
         let of_spans = reports.of_spans(plan.spans.len(), plan.enriched.len());
         let traces = self.settle_traces(plan, roots, (of_spans, &is_new), now)?;
-        Ok(Claim::new(plan, Some((Arc::clone(&self.memory), &reports, claims))).with_traces(traces))
+        Ok(Claim::new(self, plan, Some((Arc::clone(&self.memory), &reports, claims)), now).with_traces(traces))
     }
 
     /// The processor's id as configured.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// By what calls are told apart in metrics.
+    #[must_use]
+    pub const fn labels(&self) -> &LabelSettings {
+        &self.labels
     }
 
     /// Reports that are remembered now, and how many left before their time because the memory was full.

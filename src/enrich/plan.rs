@@ -36,6 +36,8 @@ pub(crate) struct PlannedSpan<'a> {
     /// Whether the span itself has `gen_ai.*` keys.
     pub(super) has_gen_ai_key: bool,
     pub(super) dialect: Dialect,
+    /// Who served it, where it may report a call.
+    pub(super) served: Served<'a>,
     /// What the span is given; [`Plan::settle`] has the last word.
     pub(super) status: Status,
     /// The conversation that the span names.
@@ -52,7 +54,6 @@ pub(crate) struct Call<'a> {
     pub(super) usage: TokenUsage,
     /// The model's name that is told where the registry knows none.
     pub(super) name: Option<&'a str>,
-    pub(super) provider: Option<&'a str>,
     pub(super) priced: Option<Priced>,
 }
 
@@ -113,6 +114,7 @@ impl Enricher {
                 role,
                 has_gen_ai_key: hits.has_gen_ai_key(),
                 dialect: Dialect::of(&hits),
+                served: Served::default(),
                 status: Status::Aggregate,
                 conversation: hits.string(request, Meaning::Conversation),
                 call: None,
@@ -132,6 +134,8 @@ impl Enricher {
 
     /// Reads the usage of a span that may report a call, and prices it.
     fn read_call<'a>(&self, request: &'a [u8], hits: &Hits, span: &mut PlannedSpan<'a>) -> Result<(), WireError> {
+        let served = Served::read(request, hits);
+        span.served = served;
         let Some(mut call) = self.read_usage(request, hits, span)? else {
             span.status = match span.role {
                 Role::Inference | Role::Unlisted if span.fields.error => Status::Error,
@@ -142,8 +146,6 @@ impl Enricher {
         };
         let names = hits.strings(request, Meaning::Model);
         call.name = names.first().copied();
-        let served = Served::read(request, hits);
-        call.provider = served.stated;
         call.priced = self.price(&Named { request, hits, names: &names, served }, call.usage, span);
         span.status = match (&call.priced, names.is_empty()) {
             (Some(_), _) => Status::Ok,
@@ -171,7 +173,6 @@ impl Enricher {
             response_id: hits.string(request, Meaning::ResponseId),
             usage: inclusive(&raw, scope, &self.input_excludes_cache_scopes),
             name: None,
-            provider: None,
             priced: None,
         }))
     }

@@ -5,7 +5,7 @@ use crate::factors::{ProviderHint, provider_of_host};
 use crate::genai::{Hits, Meaning};
 
 /// What a span says about the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Served<'a> {
     /// The first name that is no framework's or router's; where all are, the first.
     pub(super) stated: Option<&'a str>,

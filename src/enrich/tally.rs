@@ -36,7 +36,7 @@ impl TokenClass {
     }
 
     /// The tokens of each class in `usage`. Parts that are told larger than their whole are cut to it.
-    fn of(usage: &TokenUsage) -> [u64; 5] {
+    pub(super) fn of(usage: &TokenUsage) -> [u64; 5] {
         let (input, output) = (usage.input.get(), usage.output.get());
         let part = |tokens: Option<crate::units::Tokens>, rest: u64| tokens.map_or(0, |it| it.get().min(rest));
         let read = part(usage.cache_read, input);
@@ -46,7 +46,7 @@ impl TokenClass {
     }
 }
 
-/// Numbers of one request. What is sampled weighs by its adjusted count.
+/// Spans of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Tally {
     /// Every span.
@@ -57,8 +57,6 @@ pub struct Tally {
     pub unlisted: u64,
     by_status: [u64; Status::ALL.len()],
     by_dialect: [u64; Dialect::ALL.len()],
-    calls: [f64; Status::ALL.len()],
-    tokens: [f64; TokenClass::ALL.len()],
 }
 
 impl Tally {
@@ -66,19 +64,13 @@ impl Tally {
         Self { spans, enriched_before, ..Self::default() }
     }
 
-    /// Adds one span of the GenAI kind; `usage` where its tokens count.
-    pub(super) fn add(&mut self, status: Status, dialect: Dialect, weight: f64, usage: Option<&TokenUsage>) {
+    /// Adds one span of the GenAI kind.
+    pub(super) fn add(&mut self, status: Status, dialect: Dialect) {
         for (count, is) in self.by_status.iter_mut().zip(Status::ALL.map(|it| it == status)) {
             *count += u64::from(is);
         }
         for (count, is) in self.by_dialect.iter_mut().zip(Dialect::ALL.map(|it| it == dialect)) {
             *count += u64::from(is);
-        }
-        for (calls, is) in self.calls.iter_mut().zip(Status::ALL.map(|it| it == status && it.is_call())) {
-            *calls += if is { weight } else { 0.0 };
-        }
-        for (tokens, of_call) in self.tokens.iter_mut().zip(usage.map_or([0; 5], TokenClass::of)) {
-            *tokens += of_call as f64 * weight;
         }
     }
 
@@ -90,20 +82,6 @@ impl Tally {
     /// Spans of the GenAI kind by the name of their dialect.
     pub fn by_dialect(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Dialect::ALL.map(Dialect::name).into_iter().zip(self.by_dialect)
-    }
-
-    /// Calls by the name of the status of the report that stands for them, weighted; statuses of other spans are left out.
-    pub fn calls(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        Status::ALL
-            .into_iter()
-            .zip(self.calls)
-            .filter(|(status, _)| status.is_call())
-            .map(|(it, calls)| (it.name(), calls))
-    }
-
-    /// Tokens of counted calls by the name of their class, weighted.
-    pub fn tokens(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        TokenClass::ALL.map(TokenClass::name).into_iter().zip(self.tokens)
     }
 }
 
@@ -127,15 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sampled_call_weighs_by_its_adjusted_count_and_its_span_by_one() {
-        let usage = TokenUsage { input: Tokens::new(100), output: Tokens::new(10), ..TokenUsage::default() };
+    fn every_span_of_the_kind_is_counted_by_what_became_of_it() {
         let mut tally = Tally::default();
-        tally.add(Status::Ok, Dialect::GenAi, 4.0, Some(&usage));
-        tally.add(Status::Aggregate, Dialect::GenAi, 4.0, None);
-        let ok = tally.calls().find(|(status, _)| *status == "ok");
-        assert_eq!(ok, Some(("ok", 4.0)));
-        assert_eq!(tally.calls().count(), 5, "aggregates, duplicates and repriced reports are no calls");
-        assert_eq!(tally.tokens().next(), Some(("input", 400.0)));
+        tally.add(Status::Ok, Dialect::GenAi);
+        tally.add(Status::Aggregate, Dialect::GenAi);
         assert_eq!(tally.by_status().next(), Some(("ok", 1)));
         assert_eq!(tally.by_dialect().next(), Some(("gen_ai", 2)));
     }

@@ -196,7 +196,7 @@ impl Enricher {
                 };
                 let figures = if is_enriched { self.written(plan.request, span.at.span) } else { estimated(span) };
                 let call = span.call.as_ref();
-                let asked = Asked { name: call.and_then(|call| call.name), provider: call.and_then(|it| it.provider) };
+                let asked = Asked { name: call.and_then(|call| call.name), provider: call.and(span.served.stated) };
                 let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| figures.co2e_g.is_some());
                 let terms = shared.terms(priced, asked, (&self.registry, self.method));
                 let call = Call {

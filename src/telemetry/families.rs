@@ -91,13 +91,17 @@ pub(super) const UNLISTED: Family = counter(
 );
 pub(super) const DIALECTS: Family =
     counter("gramtrace_dialect_spans_total", "Spans of the GenAI kind by the family of attribute names they use.");
-pub(super) const CALLS: Family = counter(
-    "gramtrace_calls_total",
-    "Model calls by the status of the report that stands for them; sampled ones weigh by their adjusted count.",
+pub(super) const UNCERTAIN_CALLS: Family = counter(
+    "gramtrace_uncertain_calls_total",
+    "Calls of requests of which the backend rejected some span without saying which: all of them are booked.",
 );
-pub(super) const TOKENS: Family = counter(
-    "gramtrace_tokens_total",
-    "Tokens of counted calls by class; the classes are disjoint. Sampled calls weigh by their adjusted count.",
+pub(super) const UNCERTAIN_CO2E: Family =
+    counter("gramtrace_uncertain_co2e_grams_total", "The part of gramtrace_co2e_grams_total that such requests have.");
+pub(super) const EMISSION_ROWS: Family =
+    gauge("gramtrace_emissions_combinations", "Combinations of labels that calls are told apart by.");
+pub(super) const EMISSIONS_OVER_CAPACITY: Family = counter(
+    "gramtrace_emissions_over_capacity_total",
+    "Bookings under the label value other, by the label that had too many values, or combinations of them.",
 );
 pub(super) const UNKNOWN_MODELS: Family =
     gauge("gramtrace_unknown_models", "Names of models on the list of those that the registry does not know.");

@@ -73,8 +73,10 @@ const INSTRUMENTS: &[Instrument] = &[
     instrument(name::SPANS, "gramtrace.spans", "{spans}", Shape::Count),
     instrument(name::UNLISTED, "gramtrace.unlisted_operation.spans", "{spans}", Shape::Count),
     instrument(name::DIALECTS, "gramtrace.dialect.spans", "{spans}", Shape::Count),
-    instrument(name::CALLS, "gramtrace.calls", "{calls}", Shape::Sum),
-    instrument(name::TOKENS, "gramtrace.tokens", "{tokens}", Shape::Sum),
+    instrument(name::UNCERTAIN_CALLS, "gramtrace.uncertain_calls", "{calls}", Shape::Sum),
+    instrument(name::UNCERTAIN_CO2E, "gramtrace.uncertain_co2e", "g", Shape::Sum),
+    instrument(name::EMISSION_ROWS, "gramtrace.emissions.combinations", "{combinations}", Shape::Level),
+    instrument(name::EMISSIONS_OVER_CAPACITY, "gramtrace.emissions.over_capacity", "{bookings}", Shape::Count),
     instrument(name::UNKNOWN_MODELS, "gramtrace.unknown_models", "{models}", Shape::Level),
     instrument(name::REMEMBERED, "gramtrace.memory.reports", "{reports}", Shape::Level),
     instrument(name::EVICTED, "gramtrace.memory.evicted_reports", "{reports}", Shape::Count),
@@ -199,7 +201,7 @@ mod tests {
             match family.strip_prefix("gramtrace_") {
                 None => assert_eq!(family, name),
                 Some(rest) => {
-                    let rest = rest.trim_end_matches("_total").trim_end_matches("_seconds");
+                    let rest = rest.trim_end_matches("_total").trim_end_matches("_seconds").trim_end_matches("_grams");
                     assert_eq!(name.replace('.', "_"), format!("gramtrace_{rest}"));
                     assert_eq!(family.ends_with("_total"), matches!(instrument.shape, Shape::Count | Shape::Sum));
                 }

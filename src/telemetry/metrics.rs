@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::counting::Counting;
+use super::emissions::{EmissionBook, EmissionSettings, Emissions};
 use super::exporter::{self, ExporterMetrics};
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
 use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
-use super::text::{Exposition, Reading};
+use super::text::{Exposition, Reading, TextFormat};
 use super::traces::{Ledgers, TraceLevel};
 use super::unknown_models::UnknownModelList;
 use crate::otlp::Signal;
@@ -30,6 +31,7 @@ struct Registered {
     receivers: Roll<ReceiverMetrics>,
     exporters: Roll<ExporterMetrics>,
     counting: Counting,
+    emissions: Arc<Emissions>,
     reloads: Reloads,
     ledgers: Ledgers,
     other_receiver: ReceiverMetrics,
@@ -59,6 +61,7 @@ impl Default for Registered {
             receivers: Roll::default(),
             exporters: Roll::default(),
             counting: Counting::default(),
+            emissions: Arc::default(),
             reloads: Reloads::default(),
             ledgers: Ledgers::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
@@ -136,14 +139,14 @@ impl Metrics {
         self.0.counting.unlisted.fetch_add(spans, Ordering::Relaxed);
     }
 
-    /// Adds calls by the status of the report that stands for them; a sampled one weighs by its adjusted count.
-    pub fn calls(&self, status: &'static str, calls: f64) {
-        self.0.counting.calls.add(status, calls);
+    /// Where a processor books what acknowledged calls took. The same settings open the same book.
+    #[must_use]
+    pub fn emission_book(&self, settings: &EmissionSettings) -> EmissionBook {
+        EmissionBook::open(&self.0.emissions, settings)
     }
 
-    /// Adds tokens of counted calls by their class, weighted as calls are.
-    pub fn tokens(&self, class: &'static str, tokens: f64) {
-        self.0.counting.tokens.add(class, tokens);
+    pub(super) fn emissions(&self) -> &Arc<Emissions> {
+        &self.0.emissions
     }
 
     /// Lists a call of a model that the registry does not know. A name that is new is logged, at a limited rate.
@@ -185,7 +188,17 @@ impl Metrics {
     /// Everything in the Prometheus text format 0.0.4.
     #[must_use]
     pub fn encode(&self) -> String {
-        self.exposition(self.0.started.elapsed(), resident_bytes()).finish()
+        self.encode_as(TextFormat::Prometheus)
+    }
+
+    /// Everything in a text format.
+    #[must_use]
+    pub fn encode_as(&self, format: TextFormat) -> String {
+        let mut text = String::new();
+        self.exposition(self.0.started.elapsed(), resident_bytes()).write(format, &mut text);
+        self.0.emissions.encode(format, &mut text);
+        text.push_str(format.end());
+        text
     }
 
     /// The same for other formats.
@@ -218,6 +231,7 @@ impl Metrics {
         self.encode_exporters(&mut text);
         self.0.counting.encode(&mut text);
         self.0.ledgers.encode(&mut text);
+        self.0.emissions.encode_books(&mut text);
         self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text
@@ -474,7 +488,9 @@ mod tests {
         let metrics = Metrics::new();
         metrics.clone().spans("ok", 2);
         metrics.spans("ok", 3);
-        let (samples, _) = parse(&metrics.exposition(Duration::from_millis(61_250), Some(4096)).finish());
+        let mut text = String::new();
+        metrics.exposition(Duration::from_millis(61_250), Some(4096)).write(TextFormat::Prometheus, &mut text);
+        let (samples, _) = parse(&text);
         assert_eq!(samples["gramtrace_spans_total{status=\"ok\"}"], 5.0);
         assert_eq!(samples["otelcol_process_uptime"], 61.25);
         assert_eq!(samples["otelcol_process_memory_rss"], 4096.0);

@@ -2,6 +2,7 @@
 //! configuration, of sockets, or of what is inside a request.
 
 mod counting;
+mod emissions;
 mod exporter;
 mod families;
 mod flow;
@@ -19,6 +20,7 @@ mod throttle;
 mod traces;
 mod unknown_models;
 
+pub use emissions::{Booking, EmissionBook, EmissionSettings, Exemplar};
 pub use exporter::{Attempt, ExporterMetrics};
 pub use flow::{InFlight, Loss};
 pub use logs::{LogControl, LogEncoding, LogError, LogLevel, LogSettings};
@@ -28,6 +30,7 @@ pub use own::{
 };
 pub use sampling::LogSampling;
 pub use spans::{Journal, Sending, Tracing};
+pub use text::TextFormat;
 pub use throttle::{Suppressed, Throttle};
 pub use traces::TraceLevel;
 pub use unknown_models::{UnknownModel, UnknownModelList};

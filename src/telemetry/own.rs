@@ -14,14 +14,14 @@ use opentelemetry_otlp::{
     ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream};
 use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, IdGenerator as _, RandomIdGenerator, Sampler, SdkTracerProvider,
 };
 
-use super::instruments;
 use super::metrics::Metrics;
 use super::spans::{Recorder, Tracing};
+use super::{emissions, instruments};
 
 /// The attribute by which own telemetry is known again.
 pub const INSTANCE_ID: &str = "service.instance.id";
@@ -86,9 +86,11 @@ impl OwnTelemetry {
         let scope = InstrumentationScope::builder("gramtrace").with_version(env!("CARGO_PKG_VERSION")).build();
         let pairs = settings.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
         let resource = Resource::builder_empty().with_attributes(pairs).build();
-        let meters = meters(settings, resource.clone())?;
+        let meters = meters(settings, resource.clone(), metrics.emissions().capacity())?;
         if let Some(meters) = &meters {
-            instruments::register(&meters.meter_with_scope(scope.clone()), metrics);
+            let meter = meters.meter_with_scope(scope.clone());
+            instruments::register(&meter, metrics);
+            emissions::register(&meter, metrics.emissions());
         }
         let tracers = tracers(settings, resource)?;
         let marker = marker(settings.resource.get(INSTANCE_ID).map_or("", String::as_str));
@@ -109,11 +111,20 @@ impl OwnTelemetry {
     }
 }
 
-fn meters(settings: &OwnSettings, resource: Resource) -> Result<Option<SdkMeterProvider>, OwnTelemetryError> {
+/// `most_series`: of one instrument. The SDK's own limit stands above it, since what is beyond that is summed in silence.
+fn meters(
+    settings: &OwnSettings,
+    resource: Resource,
+    most_series: usize,
+) -> Result<Option<SdkMeterProvider>, OwnTelemetryError> {
     if settings.metrics.is_empty() {
         return Ok(None);
     }
-    let mut provider = SdkMeterProvider::builder().with_resource(resource);
+    let roomy = move |instrument: &Instrument| {
+        let is_many = emissions::INSTRUMENTS.contains(&instrument.name());
+        is_many.then(|| Stream::builder().with_cardinality_limit(most_series + 1).build().ok())?
+    };
+    let mut provider = SdkMeterProvider::builder().with_resource(resource).with_view(roomy);
     for periodic in &settings.metrics {
         let exporter = MetricExporter::builder()
             .with_http()

@@ -1,8 +1,28 @@
-//! The Prometheus text format 0.0.4, as far as counters and gauges need it:
-//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
-//! Knows nothing of which metrics there are. This format has no unit lines: a unit is in the name.
+//! The Prometheus text format 0.0.4 and OpenMetrics 1.0, as far as counters and gauges need them:
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>,
+//! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>.
+//! Knows nothing of which metrics there are.
 
 use std::fmt::{Display, Write};
+
+/// A way to write metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// The Prometheus text format 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0: the only one with exemplars.
+    OpenMetrics,
+}
+
+impl TextFormat {
+    /// What stands behind everything.
+    pub(super) const fn end(self) -> &'static str {
+        match self {
+            Self::Prometheus => "",
+            Self::OpenMetrics => "# EOF\n",
+        }
+    }
+}
 
 /// What a family is said to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +37,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Untyped => "untyped",
+    const fn name(self, format: TextFormat) -> &'static str {
+        match (self, format) {
+            (Self::Counter, _) => "counter",
+            (Self::Gauge, _) => "gauge",
+            (Self::Untyped, TextFormat::Prometheus) => "untyped",
+            (Self::Untyped, TextFormat::OpenMetrics) => "unknown",
         }
     }
 }
@@ -77,15 +98,26 @@ impl Exposition {
         self.readings
     }
 
-    /// The whole as text: every line ends with a line feed.
+    /// The whole in the Prometheus text format.
+    #[cfg(test)]
     pub(super) fn finish(self) -> String {
         let mut text = String::new();
-        for Reading { family: Family { name, kind, help }, samples } in &self.readings {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.name());
-            samples.iter().for_each(|sample| sample.write(name, &mut text));
-        }
+        self.write(TextFormat::Prometheus, &mut text);
         text
+    }
+
+    /// Writes the whole as text: every line ends with a line feed.
+    pub(super) fn write(self, format: TextFormat, text: &mut String) {
+        for Reading { family: Family { name, kind, help }, samples } in &self.readings {
+            // In OpenMetrics the suffix is of the samples, not of the family.
+            let family = match format {
+                TextFormat::OpenMetrics if *kind == Kind::Counter => name.trim_end_matches("_total"),
+                TextFormat::OpenMetrics | TextFormat::Prometheus => name,
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "# HELP {family} {help}\n# TYPE {family} {}", kind.name(format));
+            samples.iter().for_each(|sample| sample.write(name, text));
+        }
     }
 }
 
@@ -106,7 +138,8 @@ impl Sample {
     }
 }
 
-fn escape(value: &str, text: &mut String) {
+/// A label's value between its quotes.
+pub(super) fn escape(value: &str, text: &mut String) {
     for character in value.chars() {
         match character {
             '\\' => text.push_str("\\\\"),
@@ -130,6 +163,18 @@ mod tests {
         let expected = "# HELP gramtrace_test_total A test.\n# TYPE gramtrace_test_total counter\n\
                         gramtrace_test_total{a=\"1\",b=\"y\"} 0\ngramtrace_test_total{a=\"2\",b=\"x\"} 7\n";
         assert_eq!(exposition.finish(), expected);
+    }
+
+    #[test]
+    fn open_metrics_names_a_counter_without_its_suffix() {
+        let mut exposition = Exposition::default();
+        exposition.family(FAMILY, [(vec![], 7)]);
+        exposition.family(Family { name: "otelcol_x", kind: Kind::Untyped, help: "Theirs." }, [(vec![], 1)]);
+        let expected = "# HELP gramtrace_test A test.\n# TYPE gramtrace_test counter\ngramtrace_test_total 7\n\
+                        # HELP otelcol_x Theirs.\n# TYPE otelcol_x unknown\notelcol_x 1\n";
+        let mut text = String::new();
+        exposition.write(TextFormat::OpenMetrics, &mut text);
+        assert_eq!(text, expected);
     }
 
     #[test]

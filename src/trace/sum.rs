@@ -1,32 +1,8 @@
-//! Adding many small doubles, and ranges of them, without losing any.
+//! Adding ranges without losing any of their small terms.
 //! Knows nothing of units.
 
 use super::receipts::Range;
-
-/// A sum whose rounding error does not grow with the number of its terms: Neumaier's variant of Kahan's
-/// summation, <https://doi.org/10.1002/zamm.19740540106>.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Sum {
-    sum: f64,
-    lost: f64,
-}
-
-impl Sum {
-    pub(super) fn add(&mut self, term: f64) {
-        let sum = self.sum + term;
-        self.lost += if self.sum.abs() >= term.abs() { (self.sum - sum) + term } else { (term - sum) + self.sum };
-        self.sum = sum;
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        self.add(other.sum);
-        self.add(other.lost);
-    }
-
-    pub(super) fn value(self) -> f64 {
-        self.sum + self.lost
-    }
-}
+use crate::units::Sum;
 
 /// A sum of ranges. Its ends are known as long as those of every term are.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -69,34 +45,6 @@ impl RangeSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn small_terms_beside_a_large_one_are_not_lost() {
-        let mut sum = Sum::default();
-        for term in [1.0, 1e100, 1.0, -1e100] {
-            sum.add(term);
-        }
-        assert_eq!(sum.value(), 2.0);
-    }
-
-    #[test]
-    fn ten_million_tenths_of_a_milligram_are_exactly_a_kilogram() {
-        let mut sum = Sum::default();
-        for _ in 0..10_000_000 {
-            sum.add(0.0001);
-        }
-        assert_eq!(sum.value(), 1000.0);
-        assert_ne!((0..10_000_000).map(|_| 0.0001).sum::<f64>(), 1000.0);
-    }
-
-    #[test]
-    fn merged_sums_are_the_sum_of_all_terms() {
-        let (mut left, mut right) = (Sum::default(), Sum::default());
-        [1e100, 1.0].into_iter().for_each(|term| left.add(term));
-        [1.0, -1e100].into_iter().for_each(|term| right.add(term));
-        left.merge(right);
-        assert_eq!(left.value(), 2.0);
-    }
 
     #[test]
     fn the_range_of_a_sum_is_unknown_when_one_terms_is() {

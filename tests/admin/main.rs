@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod scrape;
+
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
@@ -29,8 +31,13 @@ async fn serve(page: Router) -> SocketAddr {
 }
 
 async fn ask(address: SocketAddr, method: &str, path: &str) -> Answer {
+    ask_for(address, method, path, "*/*").await
+}
+
+async fn ask_for(address: SocketAddr, method: &str, path: &str, accept: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
@@ -106,6 +113,19 @@ async fn metrics_are_served_in_the_text_format_and_move_with_the_counters() {
     metrics.accepted("otlp", "grpc", Signal::Traces, 1);
     let answer = ask(page, "GET", "/metrics").await;
     assert!(answer.body.contains("transport=\"grpc\"} 43\n"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn who_asks_for_open_metrics_gets_it_to_its_end() {
+    let metrics = Metrics::new();
+    let page = serve(metrics_page(metrics.clone())).await;
+    metrics.request("otlp", "grpc", Some(Signal::Traces), "ok");
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3";
+    let answer = ask_for(page, "GET", "/metrics", accept).await;
+    assert!(answer.head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{}", answer.head);
+    assert!(answer.body.contains("# TYPE otelcol_receiver_accepted_spans unknown\n"), "{}", answer.body);
+    assert!(answer.body.contains("# TYPE gramtrace_receiver_requests counter\n"), "{}", answer.body);
+    assert!(answer.body.ends_with("\n# EOF\n"), "{}", answer.body);
 }
 
 #[tokio::test]

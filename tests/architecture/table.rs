@@ -31,7 +31,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("enrich", &["otlp", "genai", "factors", "estimate", "trace", "semconv", "units"]),
     pure("config", &["document", "otlp", "semconv", "units"]),
     impure("rejection", &["wire"]),
-    impure("telemetry", &["otlp"]),
+    impure("telemetry", &["otlp", "units"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
     impure("pipeline", &["enrich", "exporter", "otlp", "rejection", "telemetry", "trace"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gramtrace::config::{
     BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, ExtensionConfig,
-    GramtraceConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PeriodicConfig, PipelineId,
-    RetryConfig, Secret, TlsVersion,
+    GramtraceConfig, LabelConfig, LabelsConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
+    PeriodicConfig, PipelineId, RetryConfig, Secret, TlsVersion,
 };
 use gramtrace::otlp::Signal;
 
@@ -268,4 +268,15 @@ fn own_telemetry_goes_where_it_is_told_to_at_the_usual_paths() {
     let expected = [("deployment.environment", Some("test")), ("service.version", None), ("team", Some("search"))];
     assert_eq!(resource, expected);
     assert!(!telemetry.logs.sampling.enabled);
+}
+
+#[test]
+fn labels_are_said_at_length_or_in_one_line() {
+    let config = good("labels");
+    let label = |key: &str, label: &str, max_values| LabelConfig { key: key.into(), label: label.into(), max_values };
+    let attributes = vec![label("team.name", "team", 50), label("feature", "feature", 100)];
+    let long = LabelsConfig { attributes, max_services: 30, max_series: 500 };
+    assert_eq!(config.processors[&ComponentId::of("gramtrace")].labels, long);
+    let short = LabelsConfig { attributes: vec![label("user.id", "user_id", 100)], ..LabelsConfig::default() };
+    assert_eq!(config.processors[&ComponentId::named("gramtrace", "short")].labels, short);
 }

@@ -6,6 +6,7 @@
 
 mod counting;
 mod detail;
+mod emissions;
 mod hop;
 #[allow(dead_code)] // each test binary uses its part
 #[path = "../service/process.rs"]

@@ -23,9 +23,10 @@ fn config(backend: SocketAddr, telemetry: &str) -> String {
     format!(
         "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:0'}}, http: {{endpoint: '127.0.0.1:0'}}}}}}}}
 exporters: {{otlp_grpc: {{endpoint: '{backend}', tls: {{insecure: true}}}}}}
+processors: {{gramtrace: {{labels: [telemetry.sdk.language]}}}}
 service:
   pipelines:
-    traces: {{receivers: [otlp], exporters: [otlp_grpc]}}
+    traces: {{receivers: [otlp], processors: [gramtrace], exporters: [otlp_grpc]}}
     metrics: {{receivers: [otlp], exporters: [otlp_grpc]}}
   telemetry: {{{telemetry}}}
 "
@@ -150,6 +151,49 @@ async fn the_figures_of_the_metrics_page_are_sent_under_dotted_names() {
         assert_is_gramtrace(resource.resource.as_ref().unwrap());
         assert_eq!(texts(&resource.resource.as_ref().unwrap().attributes)["team"], "search");
         assert_eq!(resource.scope_metrics[0].scope.as_ref().unwrap().name, "gramtrace");
+    }
+    assert_eq!(setup.service.terminate().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn what_calls_took_is_sent_by_the_labels_of_the_page() {
+    let (own, received) = backend::start("127.0.0.1:0").await;
+    let setup = setup(&metrics_to(own)).await;
+    let body = capture("otel-openai-v2/002-traces-grpc.pb");
+    assert!(is_delivered(&grpc(setup.grpc).send(Signal::Traces, body.into(), None).await));
+    let (metric, found) = seen(|| points(&received, "gramtrace.co2e")).await;
+    assert_eq!(metric.unit, "g");
+    let labels = ["model", "provider", "service", "telemetry_sdk_language", "tier", "zone"];
+    assert!(found.iter().all(|point| texts(&point.attributes).keys().eq(&labels)), "{found:?}");
+    let sum = |points: &[NumberDataPoint]| {
+        let value = |point: &NumberDataPoint| match point.value {
+            Some(number_data_point::Value::AsDouble(value)) => value,
+            ref other => panic!("{other:?}"),
+        };
+        points.iter().map(value).sum::<f64>()
+    };
+    let at_backend: f64 = spans(&setup.at_backend)
+        .iter()
+        .flat_map(|span| span.attributes.clone())
+        .filter(|pair| pair.key == "gramtrace.co2e_g")
+        .map(|pair| match pair.value.unwrap().value {
+            Some(Value::DoubleValue(grams)) => grams,
+            other => panic!("{other:?}"),
+        })
+        .sum();
+    // Spans have six digits.
+    assert!((sum(&found) / at_backend - 1.0).abs() < 1e-5, "{} and {at_backend}", sum(&found));
+    let units = [
+        ("gramtrace.energy", "J"),
+        ("gramtrace.co2e_low", "g"),
+        ("gramtrace.co2e_high", "g"),
+        ("gramtrace.embodied_co2e", "g"),
+        ("gramtrace.tokens", "{tokens}"),
+        ("gramtrace.calls", "{calls}"),
+    ];
+    for (name, unit) in units {
+        let (metric, points) = points(&received, name).unwrap_or_else(|| panic!("{name}"));
+        assert!(metric.unit == unit && sum(&points) > 0.0, "{name}: {metric:?}");
     }
     assert_eq!(setup.service.terminate().await.0, Some(0));
 }

@@ -2,6 +2,7 @@
 //! What left cannot be called back, so the first report counts. A report whose request is not acknowledged leaves again.
 //! Knows reports; nothing of bytes, models or metrics.
 
+mod sightings;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use super::lineage::{Found, Lineage, SpanKey};
 use super::report::{Fingerprints, Report, Verdict};
 use super::verdict::{Standing, decide};
 use crate::otlp::WireError;
+use sightings::Sightings;
 use store::{Key, NONE, Number, Purpose, Store};
 
 /// How many kept reports with one key are looked at, for a request and for each of its reports. Parallel calls with equal
@@ -98,6 +100,7 @@ pub struct Memory {
     names: Fingerprints,
     ttl: Duration,
     store: Store,
+    sightings: Sightings,
 }
 
 impl Memory {
@@ -105,7 +108,12 @@ impl Memory {
     #[must_use]
     pub fn new(settings: MemorySettings) -> Self {
         let capacity = if settings.ttl.is_zero() { 0 } else { settings.max_bytes / Store::BYTES_A_REPORT };
-        Self { names: Fingerprints::default(), ttl: settings.ttl, store: Store::new(capacity) }
+        Self {
+            names: Fingerprints::default(),
+            ttl: settings.ttl,
+            store: Store::new(capacity),
+            sightings: Sightings::default(),
+        }
     }
 
     /// What takes the fingerprints that its reports are compared by.
@@ -149,11 +157,16 @@ impl Memory {
     }
 
     /// The request was acknowledged: for each report whether it is to be booked, which a report is once.
-    pub fn confirm(&mut self, claims: Claims) -> Vec<bool> {
-        for number in claims.under_agents {
+    pub fn confirm(&mut self, claims: &Claims) -> Vec<bool> {
+        for &number in &claims.under_agents {
             self.store.confirm(number);
         }
-        claims.reports.into_iter().map(|number| number.is_some_and(|number| self.store.confirm(number))).collect()
+        claims.reports.iter().map(|number| number.is_some_and(|number| self.store.confirm(number))).collect()
+    }
+
+    /// Whether a call without usage, by the ids of its trace and span, is to be booked, which it is once.
+    pub fn is_first_sighting(&mut self, ids: (&[u8], &[u8]), now: Instant) -> bool {
+        self.sightings.is_first(ids, self.ttl, now)
     }
 
     /// For each report of a request that waits for its answer what [`Memory::confirm`] would say now.

@@ -17,7 +17,7 @@ fn batch(reports: &[Report]) -> Batch {
 /// Settles and acknowledges; the verdicts and what is booked.
 fn acknowledged(memory: &mut Memory, reports: &[Report], now: Instant) -> (Vec<Verdict>, Vec<bool>) {
     let settled = memory.settle(&batch(reports), now);
-    (settled.verdicts, memory.confirm(settled.claims))
+    (settled.verdicts, memory.confirm(&settled.claims))
 }
 
 fn verdict(memory: &mut Memory, report: Report, now: Instant) -> Verdict {
@@ -103,7 +103,7 @@ fn of_two_attempts_under_way_the_one_that_is_acknowledged_is_booked() {
     let (first, second) = (memory.settle(&batch(&[one]), now), memory.settle(&batch(&[one]), now));
     assert_eq!((first.verdicts, second.verdicts), (vec![Verdict::Counts], vec![Verdict::Counts]));
     memory.release(first.claims);
-    assert_eq!(memory.confirm(second.claims), [true]);
+    assert_eq!(memory.confirm(&second.claims), [true]);
     assert_eq!(acknowledged(&mut memory, &[one], now).1, [false]);
 }
 
@@ -175,7 +175,7 @@ fn what_leaves_at_either_end_leaves_no_trace() {
     for round in 0..200u64 {
         let reports: Vec<_> = (1..=7).map(|number| one(round * 7 + number)).collect();
         let settled = memory.settle(&batch(&reports), now + Duration::from_millis(round));
-        if round.is_multiple_of(3) { memory.release(settled.claims) } else { drop(memory.confirm(settled.claims)) }
+        if round.is_multiple_of(3) { memory.release(settled.claims) } else { drop(memory.confirm(&settled.claims)) }
     }
     memory.settle(&Batch::default(), now + 61 * SECOND);
     assert_eq!(memory.level().reports, 0);

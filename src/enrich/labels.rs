@@ -1,0 +1,164 @@
+//! What spans are told apart by in metrics: the service that called, and attributes that the operator chose. Reads
+//! resources once where spans of one follow each other; knows no metric.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::otlp::value::{self, Any};
+use crate::otlp::{Extent, Field, Reader, SpanAt, Value};
+use crate::semconv::read;
+
+/// `Resource.attributes` and `Span.attributes`.
+const OF_RESOURCE: u32 = 1;
+const OF_SPAN: u32 = 9;
+/// The longest value that is kept, in bytes; the rest is cut off.
+pub const LONGEST_LABEL: usize = 128;
+
+/// By what calls are told apart in metrics, beside what the registry knows of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelSettings {
+    /// Attributes of spans or resources; a span's goes before its resource's.
+    pub attributes: Vec<LabelledAttribute>,
+    /// How many values of `service` are told apart.
+    pub max_services: usize,
+    /// How many combinations of labels are told apart.
+    pub max_series: usize,
+}
+
+/// An attribute that is a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledAttribute {
+    /// Its key.
+    pub key: String,
+    /// The label's name.
+    pub label: String,
+    /// How many values are told apart.
+    pub max_values: usize,
+}
+
+impl Default for LabelSettings {
+    fn default() -> Self {
+        Self { attributes: Vec::new(), max_services: 200, max_series: 2000 }
+    }
+}
+
+/// A value as a label has it: at most [`LONGEST_LABEL`] bytes. Empty where there is none.
+pub(super) type Text<'a> = Cow<'a, str>;
+/// Values of the configured attributes, in their order.
+pub(super) type Values<'a> = SmallVec<[Text<'a>; 4]>;
+
+/// What a span is told apart by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Labels<'a> {
+    pub(super) service: Text<'a>,
+    pub(super) attributes: Values<'a>,
+}
+
+/// Reads the labels of the spans of one request.
+#[derive(Debug)]
+pub(super) struct LabelReader<'s, 'a> {
+    settings: &'s LabelSettings,
+    request: &'a [u8],
+    /// The resource that was read last, by where it starts.
+    last: Option<(usize, Labels<'a>)>,
+}
+
+impl<'s, 'a> LabelReader<'s, 'a> {
+    pub(super) const fn new(settings: &'s LabelSettings, request: &'a [u8]) -> Self {
+        Self { settings, request, last: None }
+    }
+
+    /// What the span at `at` is told apart by.
+    pub(super) fn read(&mut self, at: &SpanAt) -> Labels<'a> {
+        let mut labels = self.of_resource(at.resource);
+        if !self.settings.attributes.is_empty() {
+            self.read_attributes(at.span, OF_SPAN, &mut labels);
+        }
+        labels
+    }
+
+    fn of_resource(&mut self, resource: Option<Extent>) -> Labels<'a> {
+        let none = Labels {
+            attributes: self.settings.attributes.iter().map(|_| Text::default()).collect(),
+            ..Labels::default()
+        };
+        let Some(resource) = resource else { return none };
+        match &self.last {
+            Some((start, labels)) if *start == resource.start => labels.clone(),
+            _ => {
+                let mut labels = none;
+                self.read_attributes(resource, OF_RESOURCE, &mut labels);
+                self.last = Some((resource.start, labels.clone()));
+                labels
+            }
+        }
+    }
+
+    /// Of an attribute that stands twice the last counts, as in protobuf's maps. Broken bytes have been refused before.
+    fn read_attributes(&self, message: Extent, number: u32, labels: &mut Labels<'a>) {
+        let mut reader = Reader::within(self.request, message);
+        while let Ok(Some(field)) = reader.field() {
+            let Field { number: found, value: Value::Bytes(pair) } = field else { continue };
+            if found != number {
+                continue;
+            }
+            let Ok((key, Some(value))) = value::key_value(self.request, pair) else { continue };
+            if number == OF_RESOURCE && key == read::SERVICE_NAME.as_bytes() {
+                labels.service = self.text(value);
+            }
+            let chosen = self.settings.attributes.iter().zip(&mut labels.attributes);
+            for (_, label) in chosen.filter(|(chosen, _)| chosen.key.as_bytes() == key) {
+                *label = self.text(value);
+            }
+        }
+    }
+
+    fn text(&self, value: Extent) -> Text<'a> {
+        match value::any(self.request, value) {
+            Ok(Any::String(bytes)) => text_of(bytes),
+            Ok(Any::Bool(flag)) => if flag { "true" } else { "false" }.into(),
+            Ok(Any::Int(int)) => int.to_string().into(),
+            Ok(Any::Double(double)) => double.to_string().into(),
+            // Bytes, lists and maps are no label.
+            Ok(Any::Other | Any::Empty) | Err(_) => Text::default(),
+        }
+    }
+}
+
+/// Cut at a character's boundary; what is not UTF-8 is replaced.
+fn text_of(bytes: &[u8]) -> Text<'_> {
+    let head = bytes.get(..LONGEST_LABEL).unwrap_or(bytes);
+    match std::str::from_utf8(head) {
+        Ok(text) => text.into(),
+        // Nothing but a character that was cut through.
+        Err(error) if error.error_len().is_none() && bytes.len() > LONGEST_LABEL => {
+            String::from_utf8_lossy(head.get(..error.valid_up_to()).unwrap_or_default())
+        }
+        Err(_) => cut(&String::from_utf8_lossy(head)).to_owned().into(),
+    }
+}
+
+/// At most [`LONGEST_LABEL`] bytes of `text`.
+pub(super) fn cut(text: &str) -> &str {
+    let end = (0..=LONGEST_LABEL.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        assert_eq!(text_of("é".repeat(100).as_bytes()), "é".repeat(64));
+        assert_eq!(text_of(format!("a{}", "é".repeat(100)).as_bytes()), format!("a{}", "é".repeat(63)));
+        assert_eq!(text_of(&[b'x'; LONGEST_LABEL]), "x".repeat(LONGEST_LABEL));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_and_stay_within_the_length() {
+        assert_eq!(text_of(b"ab\xffcd"), "ab\u{fffd}cd");
+        assert!(text_of(&[0xff; 1000]).len() <= LONGEST_LABEL);
+    }
+}
