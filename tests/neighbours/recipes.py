@@ -1,4 +1,4 @@
-"""What must hold of each recipe of deploy/collector. A part sets its stage, sends, and gives what was tested and its
+"""What must hold of each recipe of deploy/collector, and of deploy/prometheus. A part sets its stage, sends, and gives what was tested and its
 claims: sentences with what breaks them.
 
 Knows the names that the recipes use for addresses; the processes and the arithmetic are elsewhere.
@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import ledger
+import prometheus
 from claims import ALIASES, PREFIX, attribute, span_claims
 from client import HERE as CLIENTS
 from client import Client, run_client
@@ -247,4 +248,5 @@ RECIPES = {
     "hop": (hop, hop_outage),
     "fail-open": (fail_open, fail_open_dead, fail_open_deaths),
     "replicas": (replicas, replicas_outage),
+    "prometheus": (prometheus.scraped,),
 }

@@ -119,6 +119,15 @@ class Stage:
         command = [self._options.gramtrace, "run", "--config", RECIPES / "gramtrace.yaml"]
         return self._start(f"gramtrace-{ports['grpc']}", command, environment, health(ports["health"]))
 
+    def gramtrace_with(self, config, health_port):
+        """gramtrace with a configuration of its own."""
+        command = [self._options.gramtrace, "run", "--config", config]
+        return self._start(f"gramtrace-{health_port}", command, {}, health(health_port))
+
+    def program(self, name, command, is_up):
+        """A program of somebody else's."""
+        return self._start(name, command, {}, is_up)
+
     def collector(self, recipe, ports, **addresses):
         """The Collector of a recipe, on `ports`, with the addresses of its neighbours by the recipe's names."""
         environment = {
