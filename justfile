@@ -32,6 +32,10 @@ clients:
 counting:
     .ci/run counting
 
+# The arithmetic of the energy measurement; to measure, tests/measure/run
+measure:
+    .ci/run measure
+
 # A real Collector before, after and around the real binary
 neighbours:
     .ci/run neighbours
