@@ -202,7 +202,9 @@ impl Enricher {
         let Served { stated, of_host } = key.provider;
         let provider = of_host.or(stated).and_then(|told| match ProviderHint::read(told) {
             ProviderHint::Known(provider) => Some(provider.name().into()),
-            ProviderHint::Platform | ProviderHint::Other => Some(cut(told.trim()).to_lowercase().into()),
+            ProviderHint::Platform | ProviderHint::Ollama | ProviderHint::Other => {
+                Some(cut(told.trim()).to_lowercase().into())
+            }
             ProviderHint::Unstated => None,
         });
         Origin {
