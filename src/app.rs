@@ -27,7 +27,7 @@ pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use own::{NextOwn, Own};
 use pipelines::Memories;
-pub use registries::check;
+pub use registries::{check, first as first_registry};
 use senders::Senders;
 
 /// Requests of one receiver that may be under way at once; beyond it the answer is "retry after".

@@ -1,34 +1,52 @@
 //! The `gramtrace` command: reads the arguments, runs one command, says what went wrong, and exits. The only place
 //! that prints and exits.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use gramtrace::cli::{Cli, Command, demo, health, print_config, run, validate};
+use gramtrace::cli::{
+    Cli, Command, CommandError, Console, demo, estimate, factors, health, print_config, run, validate,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let environment = |name: &str| std::env::var(name).ok();
-    let mut output = io::stdout().lock();
     let failed = |error: &dyn std::fmt::Display| (error.to_string(), ExitCode::FAILURE);
+    let mut output = io::stdout();
     let result = match &cli.command {
         // The service writes to standard output from other threads.
-        Command::Run(args) => {
-            drop(output);
-            run(args, &environment).map_err(|error| (error.to_string(), error.exit_code()))
-        }
-        Command::Demo(args) => demo(args, &mut output).map_err(|error| failed(&error)),
+        Command::Run(args) => run(args, &environment).map_err(|error| (error.to_string(), error.exit_code())),
+        Command::Demo(args) => demo(args, &mut output.lock()).map_err(|error| failed(&error)),
         Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
         Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| failed(&error)),
+        Command::Estimate(args) => with_console(|console| estimate(args, &environment, console)),
+        Command::Factors(args) => with_console(|console| factors(args, &environment, console)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err((message, code)) => {
             // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(io::stderr(), "{message}");
+            let _ = if message.is_empty() { Ok(()) } else { writeln!(io::stderr(), "{message}") };
             code
         }
     }
+}
+
+/// Runs a command on the standard streams.
+fn with_console(command: impl FnOnce(&mut Console<'_>) -> Result<(), CommandError>) -> Result<(), (String, ExitCode)> {
+    let is_terminal = io::stdout().is_terminal();
+    let wants_none = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
+    let (mut input, mut output, mut notes) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    let is_watched = !is_terminal && io::stderr().is_terminal();
+    let mut console = Console {
+        input: &mut input,
+        output: &mut output,
+        notes: &mut notes,
+        is_styled: is_terminal && !wants_none,
+        is_watched,
+    };
+    command(&mut console)
+        .map_err(|error| (if error.is_silent() { String::new() } else { error.to_string() }, error.exit_code()))
 }

@@ -42,6 +42,17 @@ pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry
     if errors.is_empty() { Ok(registries) } else { Err(DocumentErrors(errors)) }
 }
 
+/// The registry of a processor that a configuration has; the built-in one where it has none.
+///
+/// # Errors
+/// Everything that is wrong with its files, and with what is said about sites and deployments.
+pub fn first(config: &Config) -> Result<Registry, DocumentErrors> {
+    match config.processors.iter().next() {
+        Some((id, gramtrace)) => registry(id, gramtrace),
+        None => Registry::builtin(),
+    }
+}
+
 fn registry(id: &ComponentId, config: &GramtraceConfig) -> Result<Registry, DocumentErrors> {
     let mut files = Vec::new();
     let mut errors = Vec::new();

@@ -1,24 +1,38 @@
 //! The command line: which commands there are and what each takes. A file a command holds what it does; none
 //! prints or exits: they write where they are told to and hand back what happened.
 
+mod args;
+mod arithmetic;
+mod batch;
+mod console;
 mod demo;
+mod estimate;
+mod factors;
 mod health;
+mod loaded;
 mod print_config;
+mod question;
+mod row;
 mod run;
+mod suggest;
 mod validate;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use args::{CallArgs, EstimateArgs, FactorsArgs, FactorsCommand, Format, RegistryArgs, ResolveArgs};
+pub use console::{CommandError, Console};
 pub use demo::{DemoError, demo};
+pub use estimate::estimate;
+pub use factors::factors;
 pub use health::{HealthError, health};
 pub use print_config::{PrintConfigError, print_config};
 pub use run::{RunError, run};
 pub use validate::validate;
 
 /// OTLP in, OTLP out: adds the energy and CO2e of every GenAI model call to its span.
-#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[derive(Debug, Clone, PartialEq, Parser)]
 #[command(name = "gramtrace", version, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
@@ -27,7 +41,7 @@ pub struct Cli {
 }
 
 /// The commands.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
     /// Run the service: OTLP in, OTLP out
     ///
@@ -36,6 +50,14 @@ pub enum Command {
     Run(RunArgs),
     /// Show the main job with nothing else installed: captured traffic through the real service
     Demo(DemoArgs),
+    /// Say what a model call took and caused, with the arithmetic; or a table of calls, row by row
+    ///
+    /// With --batch it reads CSV with the columns provider, model, input_tokens, output_tokens, cache_read_tokens,
+    /// cache_write_tokens, reasoning_tokens, duration_s, zone, region and time, as many as there are, and writes the rows
+    /// with their answers. A row that has none says why in `error`. Ends with 2 where a question cannot be answered.
+    Estimate(EstimateArgs),
+    /// Ask the registry: which models, which numbers, which names
+    Factors(FactorsArgs),
     /// Check a configuration: print nothing and end with 0, or print what is wrong and end with 1
     Validate(ValidateArgs),
     /// Ask a running service whether it takes requests: print nothing and end with 0, or say why not and end with 1

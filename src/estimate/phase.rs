@@ -8,7 +8,7 @@ use crate::factors::{
 };
 use crate::units::{BillionParameters, GramsCo2e, Millilitres, Quantity, Range, Ratio, TokenUsage, Tokens, WattHours};
 
-use super::{Estimate, GridUse, ModelCall, ecologits, facility_of, tracker};
+use super::{Estimate, GridUse, Metered, ModelCall, ecologits, facility_of, tracker};
 
 /// The method's id.
 pub const ID: &str = "gramtrace/2026.1";
@@ -201,17 +201,26 @@ pub fn tier_factor(constants: &PhaseConstants, tier: Tier, architecture: Option<
 pub(super) fn estimate(registry: &Registry, call: &ModelCall) -> Option<Estimate> {
     let constants = registry.phase()?;
     let model = registry.model(call.model?)?;
-    let factor = tier_factor(constants, model.tier(), model.architecture());
-    let tokens = match model.factor()? {
-        Factor::Co2e(own) => return Some(tracker::from_grams(tracker::grams(own, &call.usage), model.tier(), factor)),
-        Factor::Energy(own) => of_factor(own, factor),
-        Factor::Architecture => {
-            let bounds = fitted(constants, model, model.architecture()?);
-            let output = Ends::within(1.0, factor);
-            Classes { bounds, output: Some(output), boundary: Boundary::Accelerator, ..Classes::default() }
-        }
+    if let Factor::Co2e(own) = model.factor()? {
+        let factor = tier_factor(constants, model.tier(), model.architecture());
+        return Some(tracker::from_grams(tracker::grams(own, &call.usage), model.tier(), factor));
+    }
+    around(registry, call, model.tier(), &Classes::of(constants, model)?)
+}
+
+/// What a call's value is computed from, and the boundary of its factor; for those who want to see the arithmetic. `None`
+/// for a factor in grams.
+#[must_use]
+pub fn inputs(registry: &Registry, call: &ModelCall) -> Option<(Inputs, Boundary)> {
+    let constants = registry.phase()?;
+    let classes = match &call.metered {
+        Some(Metered::Call(metered)) => Classes::of_request(metered.energy.get(), 1.0, metered.boundary),
+        Some(Metered::Deployment(factor)) => of_factor(factor, 1.0),
+        None => Classes::of(constants, registry.model(call.model?)?)?,
     };
-    around(registry, call, model.tier(), &tokens)
+    let facility = registry.facility(facility_of(registry, call))?;
+    let pue = classes.boundary.pue(facility.pue()).value().get();
+    Some((Inputs { pue, ..classes.inputs(constants).value }, classes.boundary))
 }
 
 /// An output token's energy by the fit, between the least and the most parameters: bounds, beside which the tier's
@@ -242,6 +251,20 @@ impl Default for Classes {
 }
 
 impl Classes {
+    /// What the calls of a model take; `None` where its factor is in grams, or there is none.
+    fn of(constants: &PhaseConstants, model: &Model) -> Option<Self> {
+        let factor = tier_factor(constants, model.tier(), model.architecture());
+        match model.factor()? {
+            Factor::Co2e(_) => None,
+            Factor::Energy(own) => Some(of_factor(own, factor)),
+            Factor::Architecture => {
+                let bounds = fitted(constants, model, model.architecture()?);
+                let output = Ends::within(1.0, factor);
+                Some(Self { bounds, output: Some(output), boundary: Boundary::Accelerator, ..Self::default() })
+            }
+        }
+    }
+
     /// All of a call's energy, whatever its tokens.
     pub(super) fn of_request(energy_wh: f64, factor: f64, boundary: Boundary) -> Self {
         Self { request: Some(Ends::within(energy_wh, factor)), boundary, ..Self::default() }

@@ -334,6 +334,17 @@ impl Registry {
         Place { zone, basis, facility: Some(facility), hour: self.hour(zone, query.at) }
     }
 
+    /// The same where the zone is known, whatever else is said.
+    #[must_use]
+    pub fn place_in(&self, query: &PlaceQuery<'_>, zone: ZoneId) -> Place {
+        Place { zone, hour: self.hour(zone, query.at), ..self.place(query) }
+    }
+
+    /// Every cloud region, and every area that one mix covers, in order.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        self.regions.iter().map(|(region, _)| &**region)
+    }
+
     fn zone_that_was_said(&self, query: &PlaceQuery<'_>) -> Option<(ZoneId, Basis)> {
         let site = query.site.and_then(|id| self.operator.sites.get(id.0 as usize));
         if let Some(zone) = site.and_then(|site| site.zone) {

@@ -8,7 +8,7 @@ const CUT: char = '…';
 
 /// `text` without anything that moves the cursor, ends a line, or turns the direction of writing: names come from
 /// the network and end on a terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let harmless = |character: char| {
         let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if character.is_control() || turns { char::REPLACEMENT_CHARACTER } else { character }
@@ -17,12 +17,12 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// How many columns `text` takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
 /// `text` in at most `columns` columns, at least one; what is cut off is marked.
-pub(super) fn fit(text: &str, columns: usize) -> String {
+pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
@@ -35,14 +35,14 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 }
 
 /// `text` in exactly `columns` columns, cut or with spaces after it.
-pub(super) fn left(text: &str, columns: usize) -> String {
+pub(crate) fn left(text: &str, columns: usize) -> String {
     let text = fit(text, columns);
     let spaces = columns.saturating_sub(width(&text));
     text.chars().chain(repeat_n(' ', spaces)).collect()
 }
 
 /// `text` in exactly `columns` columns, cut or with spaces before it.
-pub(super) fn right(text: &str, columns: usize) -> String {
+pub(crate) fn right(text: &str, columns: usize) -> String {
     let text = fit(text, columns);
     let spaces = columns.saturating_sub(width(&text));
     repeat_n(' ', spaces).chain(text.chars()).collect()

@@ -11,6 +11,7 @@ mod sum;
 mod table;
 mod totals;
 
+pub(crate) use columns::{clean, fit, left, width};
 pub use line::{detail, line};
 pub use receipts::{Range, Receipt, Receipts};
 pub use table::{Row, Style, table};

@@ -1,4 +1,6 @@
-//! The names that LiteLLM knows, and how many of them are known here.
+//! The names that LiteLLM knows, with what each means, as they are kept for readers to check. They are made again by
+//! `gramtrace factors resolve --batch tests/names/data/litellm.csv > tests/names/data/resolved.csv`, which also tells how many
+//! are known, and how many have a factor, by tier and by way of matching.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +25,19 @@ fn nine_of_ten_names_that_people_use_are_the_id_of_that_very_model() {
     let share = 1.0 - unknown.len() as f64 / names.len() as f64;
     println!("{share:.3} of {} names; the others: {}", names.len(), unknown.join(" "));
     assert!(share >= LEAST_SHARE, "{share:.3}");
+}
+
+#[test]
+fn the_list_says_what_the_registry_says() {
+    let registry = registry();
+    for row in rows(include_str!("data/resolved.csv")) {
+        let (id, matched) = match resolved(&registry, &row["model"], &row["provider"]) {
+            Some((id, matched)) => (id, matched.name()),
+            None => ("", "none"),
+        };
+        let listed = (row["registry_model"].as_str(), row["match"].as_str());
+        assert_eq!((id, matched), listed, "{}: make the list again, and look at what changed", row["model"]);
+    }
 }
 
 /// What was found by hand to be one model's name in other words must not be two ids, and no spelling may be of two.

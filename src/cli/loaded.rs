@@ -1,0 +1,46 @@
+//! The registry that a command asks, and the method by which it answers.
+//! Knows no question.
+
+use std::path::Path;
+
+use super::RegistryArgs;
+use super::console::CommandError;
+use crate::app::first_registry;
+use crate::config::{Config, Environment};
+use crate::estimate::Method;
+use crate::factors::{Registry, RegistryFile};
+
+/// Loads what the arguments name: a configuration's registry with its deployments and sites, or the built-in one, and
+/// further files over it.
+///
+/// # Errors
+/// Everything that is wrong with the files.
+pub(super) fn registry(args: &RegistryArgs, environment: Environment<'_>) -> Result<Registry, CommandError> {
+    if let Some(path) = &args.config {
+        return Ok(first_registry(&Config::load(path, environment)?)?);
+    }
+    let mut files = RegistryFile::builtin();
+    for path in &args.registry {
+        files.push(read(path)?);
+    }
+    Ok(Registry::load(&files)?)
+}
+
+/// Reads a file that is named on the command line.
+pub(super) fn read(path: &Path) -> Result<RegistryFile, CommandError> {
+    RegistryFile::read(path).map_err(|errors| CommandError::Usage(errors.to_string()))
+}
+
+/// The method with this id; the default one where none is asked for.
+pub(super) fn method(id: Option<&str>) -> Result<Method, CommandError> {
+    let Some(id) = id else { return Ok(Method::ALL[0]) };
+    let ids = Method::ALL.map(Method::id);
+    Method::from_id(id).ok_or_else(|| {
+        let all = format!("write {}", ids.map(|id| format!("`{id}`")).join(", "));
+        let shortened = super::question::shortened(id);
+        CommandError::Usage(format!(
+            "there is no method `{shortened}`{}",
+            super::suggest::among(id, ids.into_iter(), &all)
+        ))
+    })
+}
