@@ -1,5 +1,6 @@
 //! The life of one export request after its receiver has unpacked it: enrich, send, and turn what the
-//! backends said into the sender's answer. Direct mode: acknowledged means that every backend acknowledged.
+//! backends said into the sender's answer. Direct mode: acknowledged means that every backend acknowledged; of metrics
+//! and logs, every backend that takes them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
+use tonic::Code;
 
 use crate::enrich::{Books, Emission, Enriched, Enricher, LabelSettings};
 use crate::exporter::{Delivery, Destination, Outcome, partial_success};
@@ -178,13 +180,16 @@ fn booking(emission: &Emission) -> Booking<'_> {
 
 /// One answer from all: success if every backend took it, with the first partial success there is. A passing failure
 /// outweighs a lasting one, since the sender's repeat may still reach a backend that had the passing one; the others
-/// receive the repeat too.
+/// receive the repeat too. A backend for traces alone, as Jaeger is, keeps nobody's metrics and logs from the others:
+/// that it does not take them is its answer only where no other backend took them.
 fn conclude(signal: Signal, outcomes: impl IntoIterator<Item = Outcome>) -> Result<Answer, Failure> {
-    let mut answer = Answer::default();
-    let (mut passing, mut lasting): (Option<Failure>, Option<Failure>) = (None, None);
+    let mut delivered: Option<Answer> = None;
+    let (mut passing, mut lasting, mut unserved): (Option<Failure>, Option<Failure>, Option<Failure>) =
+        Default::default();
     for outcome in outcomes {
         match outcome {
             Outcome::Delivered { response } => {
+                let answer = delivered.get_or_insert_default();
                 answer.is_partial |= partial_success(signal, &response).is_some_and(|partial| partial.rejected > 0);
                 if answer.response.is_empty() {
                     answer.response = response;
@@ -194,17 +199,22 @@ fn conclude(signal: Signal, outcomes: impl IntoIterator<Item = Outcome>) -> Resu
                 let longest = passing.as_ref().map(|failure| failure.retry_after).max(Some(failure.retry_after));
                 passing = Some(Failure { retry_after: longest.flatten(), ..passing.unwrap_or(failure) });
             }
+            Outcome::Refused(failure) if signal != Signal::Traces && failure.code == Code::Unimplemented => {
+                unserved = unserved.or(Some(failure));
+            }
             Outcome::Refused(failure) | Outcome::TooLarge(failure) => lasting = lasting.or(Some(failure)),
         }
     }
-    passing.or(lasting).map_or(Ok(answer), Err)
+    match (passing.or(lasting), delivered) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(answer)) => Ok(answer),
+        (None, None) => unserved.map_or(Ok(Answer::default()), Err),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use tonic::Code;
 
     use super::*;
 
@@ -238,5 +248,20 @@ mod tests {
                 failure
             })
         );
+    }
+
+    #[test]
+    fn a_backend_for_traces_alone_fails_no_metrics_and_logs_that_another_took() {
+        let taken = || Outcome::Delivered { response: Bytes::new() };
+        let unserved = failure(Code::Unimplemented, None);
+        let refusing = || Outcome::Refused(failure(Code::Unimplemented, None));
+        for signal in [Signal::Metrics, Signal::Logs] {
+            assert_eq!(conclude(signal, [refusing(), taken()]), Ok(Answer::default()));
+            assert_eq!(conclude(signal, [taken(), refusing()]), Ok(Answer::default()));
+            assert_eq!(conclude(signal, [refusing(), refusing()]), Err(unserved.clone()), "nobody took it");
+            let busy = failure(Code::Unavailable, None);
+            assert_eq!(conclude(signal, [refusing(), Outcome::Retry(busy.clone()), taken()]), Err(busy));
+        }
+        assert_eq!(conclude(Signal::Traces, [refusing(), taken()]), Err(unserved), "a trace is lost to nobody unheard");
     }
 }

@@ -182,3 +182,23 @@ async fn a_backend_that_takes_traces_only_is_told_as_that_and_its_traces_arrive(
         assert_eq!((books.sent("otlp/backend", "traces"), books.failed("otlp/backend", "logs", "unserved")), (21, 3));
     }
 }
+
+#[tokio::test]
+async fn o_48_a_backend_for_traces_alone_fails_no_metrics_and_logs_that_another_took() {
+    let over_http =
+        Raw::answering(|arrival| answer(if arrival.uri().path() == "/v1/traces" { 200 } else { 404 }, &[], "")).await;
+    let http: Exporter = gramtrace::exporter::HttpExporter::new(http_settings(&over_http.url())).unwrap().into();
+    let name = http.name().to_owned();
+    let taking = Collector::start().await;
+    let fan = Fan::to([http, exporter("taking", taking.address)]);
+    for signal in [Signal::Metrics, Signal::Logs] {
+        assert_eq!(fan.send(signal, request(signal)).await, Ok(Bytes::new()));
+    }
+    assert_eq!(fan.send(TRACES, many_spans(7)).await, Ok(Bytes::new()));
+    let books = fan.books();
+    assert_eq!(
+        (books.accepted("logs"), books.sent("taking", "logs"), books.failed(&name, "logs", "unserved")),
+        (1, 1, 1)
+    );
+    assert_eq!((books.accepted("traces"), books.sent(&name, "traces"), books.sent("taking", "traces")), (7, 7, 7));
+}
