@@ -4,10 +4,12 @@
 mod delivery;
 mod drain;
 mod listening;
+mod memory;
 mod own;
 mod pipelines;
 mod registries;
 mod senders;
+mod server;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -21,10 +23,11 @@ use crate::config::{ComponentId, Config};
 use crate::document::DocumentErrors;
 use crate::exporter::ExporterBuildError;
 use crate::pipeline::Pipelines;
-use crate::receiver::{Admission, AuthError, BindError, Intake, ServerTlsError};
-use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id};
+use crate::receiver::{Admission, AuthError, BindError, Budget, Intake, LocalAddress, ServerTlsError};
+use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id, resident_bytes};
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
+use memory::Memory;
 use own::{NextOwn, Own};
 use pipelines::Memories;
 pub use registries::{check, first as first_registry};
@@ -99,6 +102,10 @@ pub struct Running {
     readiness: Readiness,
     intakes: BTreeMap<ComponentId, Intake>,
     memories: Memories,
+    /// The memory of requests, whichever receiver they come by.
+    budget: Budget,
+    /// What the process takes without requests, in bytes.
+    resident: u64,
     listeners: Listeners,
     own: Option<Own>,
     tracing: Tracing,
@@ -113,6 +120,7 @@ struct Next {
     feeds: BTreeMap<ComponentId, Pipelines>,
     intakes: BTreeMap<ComponentId, Intake>,
     memories: Memories,
+    memory: Memory,
     opened: Opened,
     own: NextOwn,
     drain_timeout: Duration,
@@ -129,6 +137,8 @@ impl App {
             readiness: Readiness::starting(),
             intakes: BTreeMap::new(),
             memories: Memories::new(),
+            budget: Budget::new(&surroundings.metrics),
+            resident: resident_bytes().unwrap_or(0),
             listeners: Listeners::default(),
             own: None,
             tracing: Tracing::default(),
@@ -140,7 +150,7 @@ impl App {
     }
 
     /// Where OTLP is taken: the receiver's id, `grpc` or `http`, and the address with the port that was picked.
-    pub fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
+    pub fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, LocalAddress)> {
         self.next.opened.endpoints()
     }
 
@@ -175,7 +185,7 @@ impl Running {
     }
 
     /// Where OTLP is taken, as [`App::endpoints`].
-    pub fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
+    pub fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, LocalAddress)> {
         self.listeners.endpoints()
     }
 
@@ -202,6 +212,7 @@ impl Running {
     pub async fn drain(self) -> Drained {
         let Self { readiness, intakes, listeners, own, drain_timeout, .. } = self;
         readiness.draining();
+        intakes.values().for_each(Intake::end);
         drain::drain(listeners, intakes.into_values().collect(), own, drain_timeout).await
     }
 
@@ -210,29 +221,34 @@ impl Running {
         let feeds = pipelines::feeds(config, &memories, &self.surroundings)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics: &self.surroundings.metrics };
-        let opened = self.listeners.open(settings::listeners(config, &Senders::build(config)?), &parts).await?;
+        let memory = Memory::of(config, self.resident, memory::available());
+        memory.warn(config);
+        let plans = settings::listeners(config, &Senders::build(config)?, memory.largest_request);
+        let opened = self.listeners.open(plans, &parts).await?;
         // The last, and nothing is waited for behind it: what has been started is not dropped.
         let about = (&*self.instance, &self.surroundings.metrics);
         let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
-        Ok(Next { feeds, intakes, memories, opened, own, drain_timeout: config.service.drain_timeout })
+        Ok(Next { feeds, intakes, memories, memory, opened, own, drain_timeout: config.service.drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
     fn intake(&self, id: &ComponentId) -> Intake {
         self.intakes.get(id).cloned().unwrap_or_else(|| {
-            let admission = Admission::new(MAX_IN_FLIGHT, RETRY_AFTER);
+            let admission = Admission::new(MAX_IN_FLIGHT, RETRY_AFTER).within(self.budget.clone());
             let books = (self.surroundings.metrics.clone(), self.tracing.clone());
             Intake::traced(id.to_string(), Pipelines::new(), admission, books)
         })
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, memories, opened, own, drain_timeout } = next;
+        let Next { mut feeds, intakes, memories, memory, opened, own, drain_timeout } = next;
+        self.budget.set(memory.budget);
         own.replace(&mut self.own, &self.tracing);
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());
         }
-        self.intakes = intakes;
+        let before = std::mem::replace(&mut self.intakes, intakes);
+        before.iter().filter(|(id, _)| !self.intakes.contains_key(id)).for_each(|(_, intake)| intake.end());
         self.memories = memories;
         self.listeners.switch_to(opened);
         self.drain_timeout = drain_timeout;

@@ -77,6 +77,12 @@ pub enum Rejection {
         /// When to come back.
         retry_after: Duration,
     },
+    /// The requests in flight hold what memory they may. The sender is asked to come back.
+    #[error("the memory limit is reached: retry after {retry_after:?}")]
+    MemoryLimit {
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The sender's deadline passed before the backend acknowledged.
     #[error("the deadline of {0:?} passed before the backend answered")]
     DeadlineExceeded(Duration),
@@ -107,6 +113,7 @@ impl Rejection {
             Self::NoPipeline { .. } => "no_pipeline",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::Overloaded { .. } => "overloaded",
+            Self::MemoryLimit { .. } => "memory_limit",
             Self::DeadlineExceeded(_) => "deadline_exceeded",
             Self::Interrupted(_) => "interrupted",
             Self::Backend(Failure { code: Code::Unimplemented, .. }) => "unserved",
@@ -120,7 +127,7 @@ impl From<InflateError> for Rejection {
     fn from(error: InflateError) -> Self {
         match error {
             InflateError::TooLarge { limit } => Self::TooLarge { limit },
-            InflateError::Corrupt { .. } => Self::Corrupt(error.to_string()),
+            InflateError::Corrupt { .. } | InflateError::WindowTooLarge => Self::Corrupt(error.to_string()),
         }
     }
 }

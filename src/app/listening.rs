@@ -14,8 +14,8 @@ use super::BuildError;
 use crate::admin::{self, HealthSettings, Readiness};
 use crate::config::ComponentId;
 use crate::receiver::{
-    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, ServerTls,
-    ServerTlsSettings, Socket,
+    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, LocalAddress,
+    ServerTls, ServerTlsSettings, Socket,
 };
 use crate::telemetry::Metrics;
 
@@ -23,7 +23,7 @@ use crate::telemetry::Metrics;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     pub(super) role: Role,
-    /// `host:port`; port 0 picks one.
+    /// `host:port`, where port 0 picks one, or `unix:///path`.
     pub(super) address: String,
     /// How it is secured; `None` is plain text.
     pub(super) tls: Option<ServerTlsSettings>,
@@ -70,7 +70,7 @@ pub(super) struct Listeners {
 #[derive(Debug)]
 struct Site {
     plan: Plan,
-    address: SocketAddr,
+    address: LocalAddress,
     socket: Socket,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -82,8 +82,8 @@ pub(super) struct Opened(Vec<(Plan, Door)>);
 
 #[derive(Debug)]
 enum Door {
-    Stays { address: SocketAddr },
-    New { listener: Listener, service: Box<Service> },
+    Stays { address: LocalAddress },
+    New { listener: Box<Listener>, service: Box<Service> },
 }
 
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Listeners {
         let mut opened = Vec::new();
         for plan in plans {
             if let Some(site) = self.sites.iter().find(|site| site.plan == plan && !site.task.is_finished()) {
-                opened.push((plan, Door::Stays { address: site.address }));
+                opened.push((plan, Door::Stays { address: site.address.clone() }));
                 continue;
             }
             let Some(service) = plan.service(parts) else { continue };
@@ -111,7 +111,7 @@ impl Listeners {
                 })?,
             };
             let listener = plan.secured(listener, parts)?;
-            opened.push((plan, Door::New { listener, service: Box::new(service) }));
+            opened.push((plan, Door::New { listener: Box::new(listener), service: Box::new(service) }));
         }
         Ok(Opened(opened))
     }
@@ -127,7 +127,7 @@ impl Listeners {
                     let same = before.iter().position(|site| site.plan == plan);
                     self.sites.extend(same.map(|at| before.swap_remove(at)));
                 }
-                Door::New { listener, service } => self.sites.push(Site::serve(plan, listener, *service)),
+                Door::New { listener, service } => self.sites.push(Site::serve(plan, *listener, *service)),
             }
         }
         for site in before {
@@ -149,8 +149,8 @@ impl Listeners {
         end(std::mem::take(&mut self.sites), &mut leaving).await;
     }
 
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
-        self.sites.iter().filter_map(|site| site.plan.endpoint(site.address))
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, LocalAddress)> {
+        self.sites.iter().filter_map(|site| site.plan.endpoint(&site.address))
     }
 
     pub(super) fn health_address(&self) -> Option<SocketAddr> {
@@ -166,14 +166,15 @@ impl Listeners {
     }
 
     fn address(&self, is: impl Fn(&Role) -> bool) -> Option<SocketAddr> {
-        self.sites.iter().find(|site| is(&site.plan.role)).map(|site| site.address)
+        self.sites.iter().find(|site| is(&site.plan.role)).and_then(|site| site.address.network())
     }
 
     /// Where it is this process that has the port, on other addresses (`localhost` in place of every interface), nobody
     /// else is to be stopped.
     fn blame(&self, error: BindError) -> BindError {
         let port = error.address.rsplit(':').next().and_then(|port| port.parse().ok());
-        if !self.sites.iter().any(|site| Some(site.address.port()) == port) {
+        let ports = self.sites.iter().filter_map(|site| site.address.network()).map(|address| address.port());
+        if port.is_none() || !{ ports }.any(|taken| Some(taken) == port) {
             return error;
         }
         let reason = "this process has the port under another address, which a reload cannot change: restart it";
@@ -197,16 +198,16 @@ async fn end(sites: Vec<Site>, leaving: &mut JoinSet<()>) {
 }
 
 impl Opened {
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, SocketAddr)> {
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = (String, &'static str, LocalAddress)> {
         self.0.iter().filter_map(|(plan, door)| plan.endpoint(door.address()))
     }
 }
 
 impl Door {
-    const fn address(&self) -> SocketAddr {
+    const fn address(&self) -> &LocalAddress {
         match self {
-            Self::Stays { address } => *address,
-            Self::New { listener, .. } => listener.local_addr(),
+            Self::Stays { address } => address,
+            Self::New { listener, .. } => listener.address(),
         }
     }
 }
@@ -235,9 +236,9 @@ impl Plan {
             .map_err(|source| BuildError::Tls { path: self.role.to_string(), source })
     }
 
-    fn endpoint(&self, address: SocketAddr) -> Option<(String, &'static str, SocketAddr)> {
+    fn endpoint(&self, address: &LocalAddress) -> Option<(String, &'static str, LocalAddress)> {
         match &self.role {
-            Role::Otlp { receiver, transport } => Some((receiver.to_string(), *transport, address)),
+            Role::Otlp { receiver, transport } => Some((receiver.to_string(), *transport, address.clone())),
             Role::Health(_) | Role::Api(_) | Role::Metrics => None,
         }
     }
@@ -245,7 +246,7 @@ impl Plan {
 
 impl Site {
     fn serve(plan: Plan, listener: Listener, service: Service) -> Self {
-        let (address, socket, stop) = (listener.local_addr(), listener.socket(), CancellationToken::new());
+        let (address, socket, stop) = (listener.address().clone(), listener.socket(), CancellationToken::new());
         let stopped = stop.clone().cancelled_owned();
         let task = match service {
             Service::Grpc(service) => tokio::spawn(listener.serve(service, stopped)),

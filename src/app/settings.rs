@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::listening::{Plan, Role, Serves};
 use super::senders::Senders;
-use super::{delivery, registries};
+use super::{delivery, registries, server};
 use crate::admin::{Bodies, HealthSettings};
 use crate::config::{
     self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
-    GrpcServerConfig, HttpServerConfig, LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
-    ReadingConfig, RoleRuleConfig, Secret, ServerTlsConfig, TraceConfig,
+    LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, RoleRuleConfig, Secret,
+    TraceConfig,
 };
 use crate::enrich::{Detail, EnrichSettings, LabelSettings, LabelledAttribute, UnknownModels};
 use crate::estimate::Method;
@@ -20,43 +20,40 @@ use crate::exporter::{
 };
 use crate::genai::{Extensions, Meaning, MemorySettings, RoleRule};
 use crate::otlp::Signal;
-use crate::receiver::{
-    BodyLimits, GrpcSettings, HttpSettings, ListenerSettings, Protocol, ServerTlsSettings, TlsVersion,
-};
+use crate::receiver::{ListenerSettings, Protocol};
 use crate::trace::ledger::LedgerSettings;
 use crate::wire::Encoding;
 
-/// The time in which the body of one request has to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a health or metrics page that is being read at the end may take.
 const PAGE_GRACE: Duration = Duration::from_secs(1);
 
-/// Everything that is to listen: the health page first, so that it can say that the rest is not there yet.
-pub(super) fn listeners(config: &Config, senders: &Senders<'_>) -> Vec<Plan> {
+/// Everything that is to listen: the health page first, so that it can say that the rest is not there yet. `largest`: the
+/// largest request in bytes that memory allows.
+pub(super) fn listeners(config: &Config, senders: &Senders<'_>, largest: usize) -> Vec<Plan> {
     let mut plans: Vec<Plan> = [health(config), metrics(config), api(config)].into_iter().flatten().collect();
     // The end of the service is timed as a whole, and counts what is in flight before its connections give up.
     let grace = config.service.drain_timeout + PAGE_GRACE;
     for (id, receiver) in &config.receivers {
         if let Some(config) = &receiver.protocols.grpc {
-            let settings = listener(Protocol::Http2, grace);
+            let settings = server::grpc_listener(config, listener(Protocol::Http2, grace));
             let role = Role::Otlp { receiver: id.clone(), transport: "grpc" };
             plans.push(Plan {
                 role,
                 address: config.endpoint.to_string(),
-                tls: config.tls.as_ref().map(server_tls),
+                tls: config.tls.as_ref().map(server::tls),
                 settings,
-                serves: Serves::Grpc(grpc(config, senders)),
+                serves: Serves::Grpc(server::grpc(config, senders, largest)),
             });
         }
         if let Some(config) = &receiver.protocols.http {
-            let settings = listener(Protocol::Auto, grace);
+            let settings = server::http_listener(config, listener(Protocol::Auto, grace));
             let role = Role::Otlp { receiver: id.clone(), transport: "http" };
             plans.push(Plan {
                 role,
                 address: config.endpoint.to_string(),
-                tls: config.tls.as_ref().map(server_tls),
+                tls: config.tls.as_ref().map(server::tls),
                 settings,
-                serves: Serves::Http(http(config, senders)),
+                serves: Serves::Http(server::http(config, senders, largest)),
             });
         }
     }
@@ -115,34 +112,6 @@ fn metrics(config: &Config) -> Option<Plan> {
 /// `grace`: how long requests in flight may take when their listener ends.
 fn listener(protocol: Protocol, grace: Duration) -> ListenerSettings {
     ListenerSettings { grace, ..ListenerSettings::new(protocol) }
-}
-
-fn grpc(config: &GrpcServerConfig, senders: &Senders<'_>) -> GrpcSettings {
-    GrpcSettings {
-        limits: BodyLimits { max_bytes: config.max_request_bytes(), timeout: BODY_TIMEOUT },
-        auth: senders.of(config.auth.as_ref()),
-    }
-}
-
-fn http(config: &HttpServerConfig, senders: &Senders<'_>) -> HttpSettings {
-    HttpSettings {
-        limits: BodyLimits { max_bytes: config.max_request_body_size, timeout: BODY_TIMEOUT },
-        paths: Signal::ALL.map(|signal| (signal, config.url_path(signal).to_owned())).into(),
-        auth: senders.of(config.auth.as_ref()),
-    }
-}
-
-fn server_tls(config: &ServerTlsConfig) -> ServerTlsSettings {
-    ServerTlsSettings {
-        cert_file: config.cert_file.clone(),
-        key_file: config.key_file.clone(),
-        client_ca_file: config.client_ca_file.clone(),
-        min_version: match config.min_version {
-            config::TlsVersion::V1_2 => TlsVersion::V1_2,
-            config::TlsVersion::V1_3 => TlsVersion::V1_3,
-        },
-        reload_interval: config.reload_interval,
-    }
 }
 
 pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettings {

@@ -2,6 +2,7 @@
 //! Knows text; resolves nothing and opens nothing.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -56,6 +57,62 @@ impl fmt::Display for ListenAddress {
 impl Serialize for ListenAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Where a receiver listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// An address of the network.
+    Tcp(ListenAddress),
+    /// A socket of this machine, by its path.
+    Unix(PathBuf),
+}
+
+impl ServerAddress {
+    /// Reads the path of a socket of this machine.
+    ///
+    /// # Errors
+    /// What is wrong and what to write instead.
+    pub fn parse_unix(text: &str) -> Result<Self, String> {
+        // The system's limit, with the byte that ends the path.
+        const LONGEST: usize = 107;
+        let path = text.strip_prefix("unix:").map_or(text, |path| path.strip_prefix("//").unwrap_or(path));
+        if path.is_empty() || path.ends_with('/') {
+            return Err(format!("`{text}` names no socket; write a path such as `/run/gramtrace/otlp.sock`"));
+        }
+        if path.len() > LONGEST {
+            return Err(format!("the path has {} bytes and may have {LONGEST}; write a shorter one", path.len()));
+        }
+        Ok(Self::Unix(PathBuf::from(path)))
+    }
+
+    /// The address of the network, if it is one.
+    #[must_use]
+    pub const fn network(&self) -> Option<&ListenAddress> {
+        match self {
+            Self::Tcp(address) => Some(address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// A socket of this machine prints as `unix:///path`, as backends are written.
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "unix://{}", path.display()),
+        }
+    }
+}
+
+impl Serialize for ServerAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Tcp(address) => address.serialize(serializer),
+            Self::Unix(path) => path.serialize(serializer),
+        }
     }
 }
 

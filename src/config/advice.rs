@@ -30,14 +30,9 @@ const RECEIVERS: Block = Block {
 
 const PROCESSORS: Block = Block {
     noun: "processor",
-    known: &["gramtrace"],
+    known: &["gramtrace", "memory_limiter"],
     advice: &[
         ("batch", "requests are never regrouped; remove it: they pass on as they come, and the sender batches"),
-        (
-            "memory_limiter",
-            "memory is bounded without it; remove it: requests are limited by `max_recv_msg_size_mib` and \
-             `max_request_body_size` of the receiver",
-        ),
         ("attributes", "other attributes are never changed; remove it, and let a Collector behind gramtrace do that"),
         ("resource", "resources are never changed; remove it, and let a Collector behind gramtrace do that"),
         ("transform", "spans are never rewritten; remove it, and let a Collector behind gramtrace do that"),

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::Path;
 
-use super::address::{Endpoint, ListenAddress, Scheme};
+use super::address::{Endpoint, ListenAddress, Scheme, ServerAddress};
 use super::component::{ComponentId, PipelineId};
 use super::document::{Node, Value};
 use super::exporter::ExporterConfig;
@@ -30,6 +31,7 @@ pub(super) fn check(config: &Config, root: Option<&Node>, problems: &Problems<'_
     check.references_to_extensions();
     check.authenticators();
     check.receivers_feed_one_pipeline();
+    check.one_memory_limiter();
     check.exporters_have_endpoints();
     check.listeners();
     check.unused();
@@ -75,8 +77,8 @@ impl<'a> Check<'a> {
             key: "processors",
             noun: "processor",
             advice: advice::processor,
-            known: &["gramtrace"],
-            defined: config.processors.keys().collect(),
+            known: &["gramtrace", "memory_limiter"],
+            defined: config.processors.keys().chain(config.memory_limiters.keys()).collect(),
         };
         let exporters = Block {
             key: "exporters",
@@ -229,6 +231,25 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Memory is that of the whole process: pipelines may name the same limiter, or none.
+    fn one_memory_limiter(&self) {
+        let mut named: Option<&ComponentId> = None;
+        for (id, pipeline) in &self.config.service.pipelines {
+            for (index, processor) in pipeline.processors.iter().enumerate() {
+                if processor.kind() != "memory_limiter" {
+                    continue;
+                }
+                match named {
+                    Some(first) if first != processor => self.problems.error(
+                        &format!("service::pipelines::{id}::processors::{index}"),
+                        format!("a second memory limiter; write `{first}`: it is for the whole process"),
+                    ),
+                    _ => named = Some(processor),
+                }
+            }
+        }
+    }
+
     /// An `otlp_http` exporter with endpoints for other signals only cannot serve this one.
     fn exporters_have_endpoints(&self) {
         for (id, pipeline) in &self.config.service.pipelines {
@@ -259,15 +280,42 @@ impl<'a> Check<'a> {
             occupied.add(path, &address);
         }
         self.telemetry_to_itself(&occupied);
+        let sockets = self.sockets();
         let used: BTreeSet<&ComponentId> =
             self.config.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters).collect();
         for (id, exporter) in self.config.exporters.iter().filter(|(id, _)| used.contains(id)) {
             for (key, target) in targets(exporter) {
                 if let Some(listener) = occupied.reached_by(&target) {
-                    self.sends_to_itself(id, key, &target, listener);
+                    self.sends_to_itself(id, key, &target.to_string(), listener);
+                }
+            }
+            if let ExporterConfig::OtlpGrpc(grpc) = exporter
+                && grpc.endpoint.scheme == Some(Scheme::Unix)
+                && let Some(listener) = sockets.get(Path::new(&grpc.endpoint.path))
+            {
+                self.sends_to_itself(id, "endpoint", &grpc.endpoint.path, listener);
+            }
+        }
+    }
+
+    /// The sockets of this machine that receivers listen on, each with the path of its address; reports those that two
+    /// want.
+    fn sockets(&self) -> BTreeMap<&'a Path, String> {
+        let mut sockets = BTreeMap::new();
+        for (id, receiver) in &self.config.receivers {
+            for (protocol, endpoint) in receiver.protocols.endpoints() {
+                let ServerAddress::Unix(socket) = endpoint else { continue };
+                let path = format!("receivers::{id}::protocols::{protocol}::endpoint");
+                match sockets.get(socket.as_path()) {
+                    Some(other) => {
+                        let message = format!("`{}` is taken by {other}; write another path", socket.display());
+                        self.problems.error(&path, message);
+                    }
+                    None => drop(sockets.insert(socket.as_path(), path)),
                 }
             }
         }
+        sockets
     }
 
     /// Reports own telemetry that would come back as requests, for ever. Those who get it have their places in the file
@@ -295,7 +343,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn sends_to_itself(&self, id: &ComponentId, key: &str, target: &ListenAddress, listener: &str) {
+    fn sends_to_itself(&self, id: &ComponentId, key: &str, target: &str, listener: &str) {
         let message = format!(
             "`{target}` is this process's own {listener}, so that requests would go in circles; write the backend's \
              address"
@@ -320,24 +368,24 @@ impl<'a> Check<'a> {
             }
         };
         unused(&mut self.config.receivers.keys(), &receivers, "receivers");
-        unused(&mut self.config.processors.keys(), &processors, "processors");
+        let defined = self.config.processors.keys().chain(self.config.memory_limiters.keys());
+        unused(&mut { defined }, &processors, "processors");
         unused(&mut self.config.exporters.keys(), &exporters, "exporters");
         unused(&mut self.config.extensions.keys(), &extensions, "extensions");
     }
 }
 
 impl Config {
-    /// Everything that listens, each with the path of its address, in the order in which they are opened.
+    /// Everything that listens on the network, each with the path of its address, in the order in which they are opened.
     #[must_use]
     pub fn listeners(&self) -> Vec<(String, ListenAddress)> {
         let used: BTreeSet<_> = self.service.pipelines.values().flat_map(|pipeline| &pipeline.receivers).collect();
         let mut listeners = Vec::new();
         for (id, receiver) in self.receivers.iter().filter(|(id, _)| used.contains(id)) {
-            if let Some(grpc) = &receiver.protocols.grpc {
-                listeners.push((format!("receivers::{id}::protocols::grpc::endpoint"), grpc.endpoint.clone()));
-            }
-            if let Some(http) = &receiver.protocols.http {
-                listeners.push((format!("receivers::{id}::protocols::http::endpoint"), http.endpoint.clone()));
+            for (protocol, endpoint) in receiver.protocols.endpoints() {
+                if let ServerAddress::Tcp(address) = endpoint {
+                    listeners.push((format!("receivers::{id}::protocols::{protocol}::endpoint"), address.clone()));
+                }
             }
         }
         for id in &self.service.extensions {

@@ -8,6 +8,7 @@ use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::ComponentId;
 use super::document::{self, Budget};
 use super::exporter::{DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig};
+use super::memory_limiter::MemoryLimiterConfig;
 use super::problems::Problems;
 use super::processor::GramtraceConfig;
 use super::receiver::OtlpReceiverConfig;
@@ -95,10 +96,17 @@ impl Config {
             "otlp" => OtlpReceiverConfig::read(field),
             other => refused(field, advice::receiver(other)),
         });
-        config.processors = components(&mut section, "processors", |id, field| match id.kind() {
-            "gramtrace" => GramtraceConfig::read(field),
+        let processors = components(&mut section, "processors", |id, field| match id.kind() {
+            "gramtrace" => GramtraceConfig::read(field).map(Box::new).map(Processor::Gramtrace),
+            "memory_limiter" => MemoryLimiterConfig::read(field).map(Processor::MemoryLimiter),
             other => refused(field, advice::processor(other)),
         });
+        for (id, processor) in processors {
+            match processor {
+                Processor::Gramtrace(gramtrace) => drop(config.processors.insert(id, *gramtrace)),
+                Processor::MemoryLimiter(limiter) => drop(config.memory_limiters.insert(id, limiter)),
+            }
+        }
         config.exporters = components(&mut section, "exporters", |id, field| match id.kind() {
             "otlp_grpc" | "otlp" => OtlpGrpcExporterConfig::read(field).map(Box::new).map(ExporterConfig::OtlpGrpc),
             "otlp_http" | "otlphttp" => OtlpHttpExporterConfig::read(field).map(Box::new).map(ExporterConfig::OtlpHttp),
@@ -124,12 +132,19 @@ impl Config {
         Self {
             receivers: BTreeMap::new(),
             processors: BTreeMap::new(),
+            memory_limiters: BTreeMap::new(),
             exporters: BTreeMap::new(),
             extensions: BTreeMap::new(),
             service: ServiceConfig::default(),
             warnings: Vec::new(),
         }
     }
+}
+
+/// One entry of `processors`.
+enum Processor {
+    Gramtrace(Box<GramtraceConfig>),
+    MemoryLimiter(MemoryLimiterConfig),
 }
 
 /// The bytes of a file of bearable size.

@@ -14,6 +14,7 @@ mod expand;
 mod exporter;
 mod labels;
 mod loader;
+mod memory_limiter;
 mod own_exporter;
 mod own_traces;
 mod premises;
@@ -22,6 +23,7 @@ mod processor;
 mod reading;
 mod receiver;
 mod secret;
+mod server;
 mod server_tls;
 mod service;
 mod size;
@@ -35,7 +37,7 @@ use serde::Serialize;
 use crate::document::{problems, section, tree as document};
 
 pub use crate::document::{DocumentError as ConfigError, DocumentErrors as ConfigErrors};
-pub use address::{Endpoint, ListenAddress, Scheme};
+pub use address::{Endpoint, ListenAddress, Scheme, ServerAddress};
 pub use auth::{AuthConfig, BasicAuthConfig, BearerTokenAuthConfig, HtpasswdConfig};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
@@ -44,6 +46,7 @@ pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
 pub use labels::{LabelConfig, LabelsConfig};
+pub use memory_limiter::MemoryLimiterConfig;
 pub use own_exporter::{BatchConfig, OwnCompression, OwnOtlpConfig, OwnProtocol, PeriodicConfig, PushExporterConfig};
 pub use own_traces::{RatioConfig, ResourceConfig, SamplerConfig, TraceProcessorConfig, TracesTelemetryConfig};
 pub use premises::{
@@ -53,6 +56,10 @@ pub use processor::{BUILTIN, BandConfig, Detail, GramtraceConfig, Method, Unknow
 pub use reading::{MemoryConfig, ReadingConfig, RoleRuleConfig};
 pub use receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 pub use secret::{REDACTED, Secret};
+pub use server::{
+    CorsConfig, EnforcementPolicyConfig, HttpTimeoutsConfig, KeepaliveParametersConfig, ServerKeepaliveConfig,
+    Transport,
+};
 pub use server_tls::{ServerTlsConfig, TlsVersion};
 pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
 pub use telemetry::{
@@ -72,6 +79,9 @@ pub struct Config {
     pub receivers: BTreeMap<ComponentId, OtlpReceiverConfig>,
     /// What enriches.
     pub processors: BTreeMap<ComponentId, GramtraceConfig>,
+    /// What bounds memory: processors too, of which at most one is used.
+    #[serde(skip)]
+    pub memory_limiters: BTreeMap<ComponentId, MemoryLimiterConfig>,
     /// Where requests go.
     pub exporters: BTreeMap<ComponentId, ExporterConfig>,
     /// What runs beside.
@@ -81,4 +91,13 @@ pub struct Config {
     /// What is odd but no error, such as a component that no pipeline uses; to be logged at start.
     #[serde(skip)]
     pub warnings: Vec<ConfigError>,
+}
+
+impl Config {
+    /// How much memory the process may take: by the memory limiter that a pipeline names, or by the defaults.
+    #[must_use]
+    pub fn memory_limiter(&self) -> MemoryLimiterConfig {
+        let named = self.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
+        named.filter_map(|id| self.memory_limiters.get(id)).next().copied().unwrap_or_default()
+    }
 }

@@ -13,6 +13,11 @@ impl Config {
     /// What the serialiser objects to, which is nothing that can be configured.
     pub fn to_yaml(&self) -> Result<String, serde_yaml::Error> {
         let mut tree = serde_yaml::to_value(self)?;
+        if let Some(Value::Mapping(processors)) = tree.get_mut("processors") {
+            for (id, limiter) in &self.memory_limiters {
+                processors.insert(serde_yaml::to_value(id)?, serde_yaml::to_value(limiter)?);
+            }
+        }
         escape(&mut tree);
         serde_yaml::to_string(&tree)
     }

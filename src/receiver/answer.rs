@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_over_4_mib_keeps_its_count_and_as_much_text_as_fits() {
+    fn o_15_an_answer_over_4_mib_keeps_its_count_and_as_much_text_as_fits() {
         let response: Bytes = traces(7, "\u{20ac}".repeat(2 << 20)).encode_to_vec().into();
         let shrunk = protobuf(response.clone());
         assert!(shrunk.len() <= MAX_ANSWER_BYTES && shrunk.len() > MAX_ANSWER_BYTES - 100, "{}", shrunk.len());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_grows_in_json_still_fits() {
+    fn o_15_text_that_grows_in_json_still_fits() {
         let response = traces(1, "\u{1}".repeat(1 << 20)).encode_to_vec(); // one byte each, six in JSON
         let text = json(Signal::Traces, &response);
         assert!(text.len() <= MAX_ANSWER_BYTES);

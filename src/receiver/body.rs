@@ -1,5 +1,6 @@
 //! Collecting a request's body under a cap and a time, and work on it that must not hold up the runtime.
-//! What a body announces is believed only where it is a reason to refuse; memory grows with what has come.
+//! What a body announces is believed only where it is a reason to refuse; memory grows with what has come, and is
+//! reserved before it does.
 
 use std::error::Error;
 use std::io;
@@ -9,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::admission::Permit;
+use super::admission::Place;
 use crate::rejection::Rejection;
+use crate::wire::Encoding;
 use crate::wire::frame::PREFIX_LEN;
 
 /// Work on more bytes than this leaves the runtime's threads: up to here even a bomb costs some ten milliseconds.
@@ -18,6 +20,16 @@ const INLINE_BYTES: usize = 16 * 1024;
 
 /// Memory is set aside for an announced length up to this; a longer body grows by doubling.
 const TRUSTED_LENGTH: usize = 4 * 1024 * 1024;
+
+/// Bytes of memory for each byte of a request that is whole: itself, what is made of it, and what an exporter makes of
+/// that to send it.
+pub const PLAIN_COST: usize = 3;
+/// The same for each compressed byte: it may be copied as its buffer grows.
+const COMPRESSED_COST: usize = 2;
+/// The same for each byte of the buffer that is inflated into: the window of zstd is as large at most.
+const INFLATING_COST: usize = 2;
+/// The same for each byte of JSON while it is read: a number of two bytes may become one of eight.
+const JSON_COST: usize = 6;
 
 /// Bounds on one request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +75,42 @@ impl Framing {
     }
 }
 
+/// How a body is read: how much of it, in what form, and where its memory is reserved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Intent<'a> {
+    pub(super) limits: BodyLimits,
+    pub(super) framing: Framing,
+    pub(super) encoding: Encoding,
+    pub(super) place: &'a Place,
+}
+
+impl Intent<'_> {
+    /// What `bytes` on the wire cost.
+    const fn cost(&self, bytes: usize) -> usize {
+        bytes.saturating_mul(match self.encoding {
+            Encoding::Identity => PLAIN_COST,
+            Encoding::Gzip | Encoding::Zstd => COMPRESSED_COST,
+        })
+    }
+
+    /// The longest body.
+    const fn most(&self) -> usize {
+        self.limits.max_bytes.saturating_add(self.framing.overhead())
+    }
+
+    /// Refuses a message that announces too much, once `len` bytes of it are there.
+    fn check_announced(&self, message: usize, len: usize) -> Result<(), Rejection> {
+        if message > self.limits.max_bytes {
+            return Err(self.too_large());
+        }
+        self.place.expect(self.cost(message.saturating_sub(len)))
+    }
+
+    const fn too_large(&self) -> Rejection {
+        Rejection::TooLarge { limit: self.limits.max_bytes }
+    }
+}
+
 /// Refuses a body whose headers already announce too much, before any of it is asked for.
 pub(super) fn check_announced(body: &impl Body, limits: BodyLimits, framing: Framing) -> Result<(), Rejection> {
     let most = limits.max_bytes.saturating_add(framing.overhead());
@@ -73,31 +121,41 @@ pub(super) fn check_announced(body: &impl Body, limits: BodyLimits, framing: Fra
     }
 }
 
-/// Collects `body`. Stops reading as soon as it is clear that it is too large.
-pub(super) async fn collect<B>(body: &mut B, limits: BodyLimits, framing: Framing) -> Result<Bytes, Rejection>
+/// Collects `body`. Stops reading as soon as it is clear that it is too large, or that there is no memory for it.
+pub(super) async fn collect<B>(body: &mut B, intent: Intent<'_>) -> Result<Bytes, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Error + 'static,
 {
-    tokio::time::timeout(limits.timeout, gather(body, limits.max_bytes, framing))
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    intent.place.expect(intent.cost(announced))?;
+    let patience = intent.limits.timeout;
+    tokio::time::timeout(patience, gather(body, intent))
         .await
-        .unwrap_or_else(|_| Err(Rejection::Interrupted(format!("it was not whole after {:?}", limits.timeout))))
+        .unwrap_or_else(|_| Err(Rejection::Interrupted(format!("it was not whole after {patience:?}"))))
 }
 
-async fn gather<B>(body: &mut B, limit: usize, framing: Framing) -> Result<Bytes, Rejection>
+async fn gather<B>(body: &mut B, intent: Intent<'_>) -> Result<Bytes, Rejection>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Error + 'static,
 {
     let mut gathered = Gathered::default();
+    let mut announced = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
-        gathered.push(data, limit.saturating_add(framing.overhead()), framing);
-        let announced = framing.announced(gathered.bytes());
-        if announced.is_some_and(|len| len > limit) || gathered.bytes().len() > limit.saturating_add(framing.overhead())
-        {
-            return Err(Rejection::TooLarge { limit });
+        let len = gathered.bytes().len().saturating_add(data.len());
+        if len > intent.most() {
+            return Err(intent.too_large());
+        }
+        intent.place.hold(intent.cost(len))?;
+        gathered.push(data, intent.most(), intent.framing);
+        if announced.is_none() {
+            announced = intent.framing.announced(gathered.bytes());
+            if let Some(message) = announced {
+                intent.check_announced(message, len)?;
+            }
         }
     }
     Ok(gathered.into_bytes())
@@ -150,21 +208,37 @@ fn broken(error: &(dyn Error + 'static)) -> Rejection {
 
 /// Runs `work` on `size` bytes: here where they are few, else on a thread that may be held up. The request's place
 /// stays taken until the work is done, even if its sender has gone.
-pub(super) async fn off_thread<T, F>(size: usize, permit: &Permit, work: F) -> Result<T, Rejection>
+pub(super) async fn off_thread<T, F>(size: usize, place: &Place, work: F) -> Result<T, Rejection>
 where
     T: Send + 'static,
-    F: FnOnce() -> Result<T, Rejection> + Send + 'static,
+    F: FnOnce(&Place) -> Result<T, Rejection> + Send + 'static,
 {
     if size <= INLINE_BYTES {
-        return work();
+        return work(place);
     }
-    let place = Permit::clone(permit);
-    let done = tokio::task::spawn_blocking(move || {
-        let result = work();
-        drop(place);
-        result
-    });
+    let place = place.clone();
+    let done = tokio::task::spawn_blocking(move || work(&place));
     done.await.unwrap_or_else(|error| Err(Rejection::Internal(error.to_string())))
+}
+
+/// Inflates `body` to at most `limit` bytes, as far as there is memory for it.
+pub(super) fn inflate(encoding: Encoding, body: Bytes, limit: usize, place: &Place) -> Result<Bytes, Rejection> {
+    let compressed = body.len().saturating_mul(COMPRESSED_COST);
+    let body = encoding.inflate_within(body, limit, |capacity| {
+        place.hold(compressed.saturating_add(capacity.saturating_mul(INFLATING_COST)))
+    })?;
+    hold_whole(&body, place)?;
+    Ok(body)
+}
+
+/// Reserves what a request that is whole and bare takes on its way.
+pub(super) fn hold_whole(body: &Bytes, place: &Place) -> Result<(), Rejection> {
+    place.hold(body.len().saturating_mul(PLAIN_COST))
+}
+
+/// Reserves what it takes to read JSON.
+pub(super) fn hold_json(body: &Bytes, place: &Place) -> Result<(), Rejection> {
+    place.hold(body.len().saturating_mul(JSON_COST))
 }
 
 #[cfg(test)]
@@ -177,6 +251,7 @@ mod tests {
     use http_body::Frame;
 
     use super::*;
+    use crate::receiver::{Admission, Budget, BudgetSettings};
 
     /// Chunks that are there at once, then the end or silence.
     struct Chunks {
@@ -199,6 +274,14 @@ mod tests {
 
     fn chunks(left: &[&'static [u8]]) -> Chunks {
         Chunks { left: left.iter().copied().map(Bytes::from_static).collect(), stalls: false }
+    }
+
+    fn place() -> Place {
+        Admission::default().admit().unwrap()
+    }
+
+    async fn collect(body: &mut Chunks, limits: BodyLimits, framing: Framing) -> Result<Bytes, Rejection> {
+        super::collect(body, Intent { limits, framing, encoding: Encoding::Identity, place: &place() }).await
     }
 
     const LIMITS: BodyLimits = BodyLimits { max_bytes: 4, timeout: Duration::from_secs(30) };
@@ -244,6 +327,44 @@ mod tests {
         gathered.push(Bytes::from_static(b"\0\x03\xff\xff\xff"), 64 << 20, Framing::Grpc);
         gathered.push(Bytes::from_static(b"a"), 64 << 20, Framing::Grpc);
         assert!(gathered.joined.capacity() <= TRUSTED_LENGTH);
+    }
+
+    /// A place in a budget of 100 bytes, 60 of them for what begins.
+    fn narrow() -> Place {
+        let budget = Budget::default();
+        budget.set(BudgetSettings { hard_bytes: 100, soft_bytes: 60 });
+        Admission::default().within(budget).admit().unwrap()
+    }
+
+    const MANY: BodyLimits = BodyLimits { max_bytes: 1000, timeout: Duration::from_secs(30) };
+    const FULL: Rejection = Rejection::MemoryLimit { retry_after: Duration::from_secs(1) };
+
+    #[tokio::test]
+    async fn memory_is_reserved_as_bytes_come_and_reading_stops_where_there_is_none() {
+        let place = narrow();
+        let intent = |framing| Intent { limits: MANY, framing, encoding: Encoding::Identity, place: &place };
+        let mut body = chunks(&[&[0; 33], b"a", b"never asked for"]);
+        assert_eq!(super::collect(&mut body, intent(Framing::Bare)).await, Err(FULL));
+        assert_eq!(body.left.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_announced_message_that_does_not_fit_is_refused_before_it_comes() {
+        let place = narrow();
+        let intent = Intent { limits: MANY, framing: Framing::Grpc, encoding: Encoding::Identity, place: &place };
+        let mut body = chunks(&[b"\0\0\0\0\x15", b"never asked for"]);
+        assert_eq!(super::collect(&mut body, intent).await, Err(FULL));
+        assert_eq!(body.left.len(), 1);
+    }
+
+    #[test]
+    fn what_comes_out_of_a_small_body_takes_memory_as_it_comes_out() {
+        let body = Bytes::from(vec![0; 4096]);
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            let deflated = encoding.deflate(&body, 1).unwrap();
+            assert_eq!(inflate(encoding, deflated.clone(), 4096, &narrow()), Err(FULL));
+            assert_eq!(inflate(encoding, deflated, 4096, &place()), Ok(body.clone()));
+        }
     }
 
     #[derive(Debug, thiserror::Error)]

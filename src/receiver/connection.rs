@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,7 +16,6 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +23,8 @@ use tokio_util::task::TaskTracker;
 
 use super::idle::Idleness;
 use super::listener::{ListenerSettings, Protocol};
-use super::socket::Peer;
+use super::pings::{PingWatch, TooMany};
+use super::socket::{Peer, Raw};
 use super::stream::{Heard, Watched};
 use super::tls::ServerTls;
 
@@ -32,7 +32,7 @@ use super::tls::ServerTls;
 const PREFACE_BYTES: u64 = 24;
 
 /// A connection on which HTTP is spoken.
-type Line = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+type Line = Either<Raw, Box<TlsStream<Raw>>>;
 
 /// The open connections of one listener.
 pub(super) struct Connections {
@@ -77,7 +77,7 @@ impl Connections {
         self.end.clone()
     }
 
-    pub(super) fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, service: S)
+    pub(super) fn open<S, B>(&self, stream: Raw, peer: Option<SocketAddr>, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
         S::Future: Send + 'static,
@@ -85,25 +85,24 @@ impl Connections {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        // A connection that has gone already fails where it is read.
-        let _ = stream.set_nodelay(true);
         let builder = Arc::clone(&self.builder);
         let tls = self.tls.clone();
         let settings = Arc::clone(&self.settings);
-        let age = settings.max_connection_age.map(|age| self.about(age, peer));
+        let age = settings.max_connection_age.map(|age| self.about(age));
         let end = self.end.clone();
         self.tasks.spawn(async move {
             let Some(stream) = secure(stream, peer, tls.as_deref(), &settings, &end).await else { return };
             let lifetime = Lifetime { settings, age, end };
             if let Err(error) = converse(&builder, stream, peer, service, lifetime).await {
-                tracing::debug!(%peer, error = %error.to_string().escape_debug(), "a connection ended with an error");
+                let peer = peer.map(tracing::field::display);
+                tracing::debug!(peer, error = %error.to_string().escape_debug(), "a connection ended with an error");
             }
         });
     }
 
     /// `age` give or take a tenth, so that connections that began together do not end together.
-    fn about(&self, age: Duration, peer: SocketAddr) -> Duration {
-        let percent = u32::try_from(self.jitter.hash_one(peer) % 21).unwrap_or(10) + 90;
+    fn about(&self, age: Duration) -> Duration {
+        let percent = u32::try_from(self.jitter.hash_one(Instant::now()) % 21).unwrap_or(10) + 90;
         (age / 100).saturating_mul(percent)
     }
 
@@ -135,8 +134,8 @@ fn builder(settings: &ListenerSettings, executor: Tracked) -> auto::Builder<Trac
 
 /// The connection as HTTP is spoken on it; `None` where it came to no agreement on TLS.
 async fn secure(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: Raw,
+    peer: Option<SocketAddr>,
     tls: Option<&ServerTls>,
     settings: &ListenerSettings,
     end: &CancellationToken,
@@ -159,7 +158,7 @@ struct Lifetime {
 async fn converse<I, S, B>(
     builder: &auto::Builder<Tracked>,
     stream: I,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     service: S,
     lifetime: Lifetime,
 ) -> Result<(), Box<dyn Error + Send + Sync>>
@@ -174,19 +173,36 @@ where
     let Lifetime { settings, age, end } = lifetime;
     let (stream, heard) = Watched::new(stream, settings.write_timeout);
     let idleness = Idleness::default();
+    let (pings, too_many) = settings.ping_policy.map(|policy| PingWatch::new(policy, idleness.clone())).unzip();
+    let stream = stream.watching(pings);
     let service = OfConnection { service, peer, idleness: idleness.clone() };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
+    let grace = tokio::select! {
         ended = connection.as_mut() => return ended,
         () = silence(&heard, settings.header_timeout) => return Err("the peer stayed silent".into()),
-        () = end.cancelled() => {}
-        () = after(age) => {}
-        () = idleness.lasts(settings.max_connection_idle) => {}
-    }
+        () = end.cancelled() => Some(settings.grace),
+        () = after(age) => settings.max_connection_age_grace,
+        () = idleness.lasts(settings.max_connection_idle) => Some(settings.grace),
+        () = flood(too_many.as_ref()) => Some(settings.grace),
+    };
     connection.as_mut().graceful_shutdown();
-    tokio::time::timeout(settings.grace, connection)
-        .await
-        .unwrap_or_else(|_| Err("requests were still in flight when the grace was over".into()))
+    let too_late = async {
+        tokio::select! {
+            () = after(grace) => {}
+            () = async { end.cancelled().await; after(Some(settings.grace)).await } => {}
+        }
+    };
+    tokio::select! {
+        ended = connection => ended,
+        () = too_late => Err("requests were still in flight when the grace was over".into()),
+    }
+}
+
+async fn flood(too_many: Option<&TooMany>) {
+    match too_many {
+        Some(too_many) => too_many.pings().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Ends when a peer has said next to nothing in `patience`; never, where it has.
@@ -197,9 +213,9 @@ async fn silence(heard: &Heard, patience: Duration) {
     }
 }
 
-async fn after(age: Option<Duration>) {
-    match age {
-        Some(age) => tokio::time::sleep(age).await,
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
     }
 }
@@ -208,7 +224,7 @@ async fn after(age: Option<Duration>) {
 #[derive(Debug, Clone)]
 struct OfConnection<S> {
     service: S,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     idleness: Idleness,
 }
 
@@ -222,7 +238,9 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(Peer(self.peer));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
         Box::pin(self.idleness.while_busy(self.service.call(request)))
     }
 }

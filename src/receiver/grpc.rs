@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,14 +11,17 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tokio::time::Instant;
+use tonic::{Code, Status};
 
-use super::admission::Permit;
+use super::admission::Place;
 use super::auth::Authenticator;
-use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
+use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_whole, inflate, off_thread};
 use super::intake::{Booking, Intake};
+use super::serving::{self, CHECK, LONGEST_QUESTION, WATCH};
 use super::{answer, status};
 use crate::otlp::Signal;
 use crate::pipeline::Export;
@@ -55,6 +58,10 @@ impl GrpcService {
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<GrpcBody> {
+        if let asked @ (CHECK | WATCH) = request.uri().path() {
+            let watched = asked == WATCH;
+            return self.health(request, watched).await;
+        }
         let mut booking = self.intake.begin("grpc", request.extensions());
         let result = booking.journal().over(self.take(request, &mut booking)).await;
         booking.settle(&result);
@@ -62,6 +69,42 @@ impl GrpcService {
             Ok(response) => delivered(response),
             Err(rejection) => refused(&rejection),
         }
+    }
+
+    /// Whether requests are taken: an answer for probes, who have no credentials and are not counted.
+    async fn health(&self, request: Request<Incoming>, watched: bool) -> Response<GrpcBody> {
+        let (head, body) = request.into_parts();
+        if let Err(rejection) = check_call(&head) {
+            return refused(&rejection);
+        }
+        let patience = self.limits.timeout;
+        let question = match tokio::time::timeout(patience, Limited::new(body, LONGEST_QUESTION).collect()).await {
+            Ok(Ok(question)) => frame::decode_unary(&question.to_bytes()).ok().filter(|frame| !frame.compressed),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let service = question.as_ref().and_then(|question| serving::service(&question.message));
+        let Some(service) = service else {
+            return refused(&Rejection::Malformed("health question".to_owned()));
+        };
+        let serving = self.intake.serving();
+        match (self.is_served(service), watched) {
+            (true, false) => message_and_end(serving.status().framed()),
+            (true, true) => watching(serving.status(), serving),
+            (false, true) => watching(serving::Status::ServiceUnknown, serving),
+            (false, false) => {
+                let unknown = format!("no service `{}` here", excerpt(service.as_bytes()));
+                trailers_only(status::trailers(&Status::new(Code::NotFound, unknown)))
+            }
+        }
+    }
+
+    /// Whether a service is here; the empty name is all of them.
+    fn is_served(&self, service: &str) -> bool {
+        let is = |signal: &Signal| {
+            let named = signal.grpc_path().strip_prefix('/').and_then(|path| path.strip_suffix("/Export"));
+            named == Some(service)
+        };
+        service.is_empty() || Signal::ALL.iter().find(|it| is(it)).is_some_and(|it| self.intake.pipeline(*it).is_ok())
     }
 
     async fn take(&self, request: Request<Incoming>, booking: &mut Booking) -> Result<Bytes, Rejection> {
@@ -98,9 +141,9 @@ impl GrpcService {
         let pipeline = self.intake.pipeline(signal)?;
         check_announced(&body, self.limits, Framing::Grpc)?;
         let place = self.intake.admit()?;
-        let framed = collect(&mut body, self.limits, Framing::Grpc).await?;
-        let body = message(&framed, encoding, self.limits.max_bytes, &place).await?;
-        drop(framed);
+        let intent = Intent { limits: self.limits, framing: Framing::Grpc, encoding, place: &place };
+        let framed = collect(&mut body, intent).await?;
+        let body = message(framed, encoding, self.limits.max_bytes, &place).await?;
         pipeline
             .export(Export {
                 signal,
@@ -124,9 +167,11 @@ impl Service<Request<Incoming>> for GrpcService {
 }
 
 /// The one message in a body, inflated to at most `limit` bytes.
-async fn message(framed: &Bytes, encoding: Encoding, limit: usize, place: &Permit) -> Result<Bytes, Rejection> {
-    let frame = frame::decode_unary(framed)?;
+async fn message(framed: Bytes, encoding: Encoding, limit: usize, place: &Place) -> Result<Bytes, Rejection> {
+    let frame = frame::decode_unary(&framed)?;
+    drop(framed);
     if !frame.compressed {
+        hold_whole(&frame.message, place)?;
         return Ok(frame.message);
     }
     if encoding == Encoding::Identity {
@@ -134,11 +179,21 @@ async fn message(framed: &Bytes, encoding: Encoding, limit: usize, place: &Permi
         let why = "the message is flagged as compressed, but grpc-encoding names no encoding";
         return Err(Rejection::Protocol(why.to_owned()));
     }
-    off_thread(framed.len(), place, move || Ok(encoding.inflate(frame.message, limit)?)).await
+    off_thread(frame.message.len(), place, move |place| inflate(encoding, frame.message, limit, place)).await
 }
 
 /// The signal whose `Export` is called.
 fn called(head: &Parts) -> Result<Signal, Rejection> {
+    check_call(head)?;
+    let path = head.uri.path();
+    Signal::ALL
+        .into_iter()
+        .find(|signal| signal.grpc_path() == path)
+        .ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))
+}
+
+/// Whether it is a call of gRPC at all.
+fn check_call(head: &Parts) -> Result<(), Rejection> {
     let content_type = head.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if !is_grpc(content_type) {
         let expected = "application/grpc; OTLP over HTTP has a port of its own";
@@ -147,11 +202,7 @@ fn called(head: &Parts) -> Result<Signal, Rejection> {
     if head.method != Method::POST {
         return Err(Rejection::MethodNotAllowed(excerpt(head.method.as_str().as_bytes())));
     }
-    let path = head.uri.path();
-    Signal::ALL
-        .into_iter()
-        .find(|signal| signal.grpc_path() == path)
-        .ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))
+    Ok(())
 }
 
 /// Whether a content type is `application/grpc` or `application/grpc+proto`, with or without parameters.
@@ -191,20 +242,43 @@ fn delivered(response: Bytes) -> Response<GrpcBody> {
     let Some(message) = frame::encode(&answer::protobuf(response)) else {
         return refused(&Rejection::Internal("the answer is too long for gRPC".to_owned()));
     };
+    message_and_end(message)
+}
+
+/// One message, and that all is well.
+fn message_and_end(message: Bytes) -> Response<GrpcBody> {
+    headed(GrpcBody { message: Some(message), trailers: Some(ok()), later: None })
+}
+
+/// The status of a service now, and once more when no request is taken any longer.
+fn watching(status: serving::Status, serving: serving::Serving) -> Response<GrpcBody> {
+    let later = Later { ended: Box::pin(serving.ended()), message: serving::Status::NotServing.framed() };
+    headed(GrpcBody { message: Some(status.framed()), trailers: Some(ok()), later: Some(later) })
+}
+
+fn ok() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert(tonic::Status::GRPC_STATUS, HeaderValue::from_static("0"));
-    let mut response = Response::new(GrpcBody { message: Some(message), trailers: Some(trailers) });
+    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
+}
+
+fn headed(body: GrpcBody) -> Response<GrpcBody> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, CONTENT_TYPE_GRPC);
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, status::GRPC_ACCEPT_ENCODING);
     response
 }
 
+/// An answer without a message.
+fn trailers_only(trailers: HeaderMap) -> Response<GrpcBody> {
+    let mut response = headed(GrpcBody { message: None, trailers: None, later: None });
+    response.headers_mut().extend(trailers);
+    response
+}
+
 /// An answer of trailers only. What is no gRPC call gets an HTTP status that says so, beside the code.
 fn refused(rejection: &Rejection) -> Response<GrpcBody> {
-    let mut response = Response::new(GrpcBody { message: None, trailers: None });
-    *response.headers_mut() = status::grpc_trailers(rejection);
-    response.headers_mut().insert(CONTENT_TYPE, CONTENT_TYPE_GRPC);
-    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, status::GRPC_ACCEPT_ENCODING);
+    let mut response = trailers_only(status::grpc_trailers(rejection));
     match rejection {
         Rejection::UnsupportedMediaType { .. } => *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Rejection::MethodNotAllowed(_) => {
@@ -216,31 +290,54 @@ fn refused(rejection: &Rejection) -> Response<GrpcBody> {
     response
 }
 
-/// One framed message and the trailers, or nothing at all.
+/// One framed message and the trailers, or nothing at all; of a service that is watched, another message in between.
 #[derive(Debug)]
 pub struct GrpcBody {
     message: Option<Bytes>,
+    later: Option<Later>,
     trailers: Option<HeaderMap>,
+}
+
+/// A message whose time has not come.
+struct Later {
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    message: Bytes,
+}
+
+impl std::fmt::Debug for Later {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Later").finish_non_exhaustive()
+    }
 }
 
 impl Body for GrpcBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(message) = self.message.take() {
             return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
+        if let Some(later) = &mut self.later {
+            ready!(later.ended.as_mut().poll(cx));
+            let message = self.later.take().map(|later| later.message);
+            return Poll::Ready(message.map(Frame::data).map(Ok));
         }
         Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.message.is_none() && self.trailers.is_none()
+        self.message.is_none() && self.later.is_none() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let left = self.message.as_ref().map_or(0, Bytes::len);
-        SizeHint::with_exact(u64::try_from(left).unwrap_or(u64::MAX))
+        let left = u64::try_from(self.message.as_ref().map_or(0, Bytes::len)).unwrap_or(u64::MAX);
+        let mut hint = SizeHint::new();
+        match self.later {
+            Some(_) => hint.set_lower(left),
+            None => hint.set_exact(left),
+        }
+        hint
     }
 }
 

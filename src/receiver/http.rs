@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
-use super::admission::Permit;
+use super::admission::Place;
 use super::auth::Authenticator;
-use super::body::{BodyLimits, Framing, check_announced, collect, off_thread};
+use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_json, hold_whole, inflate, off_thread};
+use super::cors::CorsSettings;
 use super::intake::{Booking, Intake};
 use super::{answer, status};
 use crate::otlp::{Signal, json};
@@ -36,13 +39,15 @@ pub struct HttpSettings {
     pub paths: Vec<(Signal, String)>,
     /// Who may send; `None` is everybody.
     pub auth: Option<Authenticator>,
+    /// The web pages whose scripts may send; `None` is none.
+    pub cors: Option<CorsSettings>,
 }
 
 impl Default for HttpSettings {
     /// `/v1/traces`, `/v1/metrics`, `/v1/logs`; bodies of at most 64 MiB.
     fn default() -> Self {
         let paths = Signal::ALL.map(|signal| (signal, signal.http_path().to_owned()));
-        Self { limits: BodyLimits::default(), paths: paths.into(), auth: None }
+        Self { limits: BodyLimits::default(), paths: paths.into(), auth: None, cors: None }
     }
 }
 
@@ -53,6 +58,7 @@ pub struct HttpService {
     limits: BodyLimits,
     paths: Arc<[(Signal, String)]>,
     auth: Option<Authenticator>,
+    cors: Option<Arc<CorsSettings>>,
 }
 
 /// How a body is written, by its content type.
@@ -86,19 +92,33 @@ impl HttpService {
     /// Serves the receiver behind `intake`.
     #[must_use]
     pub fn new(intake: Intake, settings: HttpSettings) -> Self {
-        Self { intake, limits: settings.limits, paths: settings.paths.into(), auth: settings.auth }
+        let HttpSettings { limits, paths, auth, cors } = settings;
+        Self { intake, limits, paths: paths.into(), auth, cors: cors.map(Arc::new) }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut booking = self.intake.begin("http", request.extensions());
         let (head, body) = request.into_parts();
+        let Some(cors) = self.cors.clone() else { return self.answer(&head, body).await };
+        if let Some(headers) = cors.preflight(&head) {
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            *response.headers_mut() = headers;
+            return response;
+        }
+        let mut response = self.answer(&head, body).await;
+        cors.mark(head.headers.get(ORIGIN), response.headers_mut());
+        response
+    }
+
+    async fn answer(&self, head: &Parts, body: Incoming) -> Response<Full<Bytes>> {
+        let mut booking = self.intake.begin("http", &head.extensions);
         let mut upload = Upload { body, begun: false };
-        let result = booking.journal().over(self.take(&head, &mut upload, &mut booking)).await;
+        let result = booking.journal().over(self.take(head, &mut upload, &mut booking)).await;
         booking.settle(&result);
         match result {
             Ok((format, response)) => with_body(format, response),
             Err(rejection) => {
-                upload.discard(&head);
+                upload.discard(head);
                 // A sender of another type is most likely a person with a tool: JSON can be read.
                 refused(Format::of(&head.headers).unwrap_or(Format::Json), &rejection)
             }
@@ -125,7 +145,8 @@ impl HttpService {
         check_announced(&upload.body, self.limits, Framing::Bare)?;
         let place = self.intake.admit()?;
         upload.begun = true;
-        let body = collect(&mut upload.body, self.limits, Framing::Bare).await?;
+        let intent = Intent { limits: self.limits, framing: Framing::Bare, encoding: form.encoding, place: &place };
+        let body = collect(&mut upload.body, intent).await?;
         let body = form.unpack(signal, body, self.limits.max_bytes, &place).await?;
         let response =
             pipeline.export(Export { signal, body, deadline: None, origin: self.intake.origin("http") }).await?;
@@ -170,17 +191,24 @@ impl Form {
     }
 
     /// The body as bare protobuf of at most `limit` bytes.
-    async fn unpack(self, signal: Signal, body: Bytes, limit: usize, place: &Permit) -> Result<Bytes, Rejection> {
+    async fn unpack(self, signal: Signal, body: Bytes, limit: usize, place: &Place) -> Result<Bytes, Rejection> {
         let Self { format, encoding } = self;
         if (format, encoding) == (Format::Protobuf, Encoding::Identity) {
             return Ok(body);
         }
-        off_thread(body.len(), place, move || {
-            let body = encoding.inflate(body, limit)?;
-            match format {
-                Format::Protobuf => Ok(body),
-                Format::Json => json::decode(signal, &body).map_err(|error| Rejection::Malformed(error.to_string())),
+        off_thread(body.len(), place, move |place| {
+            let body = inflate(encoding, body, limit, place)?;
+            if format == Format::Protobuf {
+                return Ok(body);
             }
+            hold_json(&body, place)?;
+            let body = json::decode(signal, &body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+            // Numbers may be longer in protobuf.
+            if body.len() > limit {
+                return Err(Rejection::TooLarge { limit });
+            }
+            hold_whole(&body, place)?;
+            Ok(body)
         })
         .await
     }

@@ -28,6 +28,11 @@ impl Idleness {
         }
     }
 
+    /// Whether no request is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        *self.0.borrow() == 0
+    }
+
     /// Ends when there has been no request for `limit`; never, where there is none.
     pub(super) async fn lasts(&self, limit: Option<Duration>) {
         let Some(limit) = limit else { return std::future::pending().await };

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use http::Extensions;
 
-use super::admission::{Admission, Permit};
+use super::admission::{Admission, Place};
 use super::rejection_log::RejectionLog;
+use super::serving::Serving;
 use super::socket::Peer;
 use crate::otlp::Signal;
 use crate::pipeline::{Pipeline, Pipelines};
@@ -29,6 +30,7 @@ struct Shared {
     metrics: Metrics,
     tracing: Tracing,
     log: RejectionLog,
+    serving: Serving,
 }
 
 impl Intake {
@@ -54,12 +56,23 @@ impl Intake {
             metrics,
             tracing,
             log: RejectionLog::default(),
+            serving: Serving::default(),
         }))
     }
 
     /// From now on requests go to `pipelines`; those that are under way end where they began.
     pub fn feed(&self, pipelines: Pipelines) {
         *self.0.pipelines.write().unwrap_or_else(PoisonError::into_inner) = pipelines;
+    }
+
+    /// From now on the health service of gRPC says that no request is taken.
+    pub fn end(&self) {
+        self.0.serving.end();
+    }
+
+    /// What the health service says.
+    pub(super) fn serving(&self) -> Serving {
+        self.0.serving.clone()
     }
 
     /// Requests that have begun and have no answer yet.
@@ -89,7 +102,7 @@ impl Intake {
     }
 
     /// A place for one request.
-    pub(super) fn admit(&self) -> Result<Permit, Rejection> {
+    pub(super) fn admit(&self) -> Result<Place, Rejection> {
         self.0.admission.admit()
     }
 }

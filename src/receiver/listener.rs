@@ -12,11 +12,11 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
-use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::Connections;
-use super::socket::{BindError, bind, is_of_one_connection};
+use super::pings::PingPolicy;
+use super::socket::{Acceptor, BindError, LocalAddress, is_of_one_connection};
 use super::tls::ServerTls;
 
 /// The pauses after an accept that failed for want of file descriptors or memory.
@@ -60,6 +60,10 @@ pub struct ListenerSettings {
     pub max_connection_idle: Option<Duration>,
     /// The age at which a connection is asked to end, give or take a tenth; `None` is never.
     pub max_connection_age: Option<Duration>,
+    /// How long requests in flight may take to end once their connection has its age; `None` is as long as they need.
+    pub max_connection_age_grace: Option<Duration>,
+    /// How often peers may ping; `None` is as they like. HTTP/2 alone.
+    pub ping_policy: Option<PingPolicy>,
     /// How long requests in flight may take to end once a connection or the listener is to end.
     pub grace: Duration,
 }
@@ -82,6 +86,8 @@ impl ListenerSettings {
             keepalive_timeout: Duration::from_secs(20),
             max_connection_idle: None,
             max_connection_age: None,
+            max_connection_age_grace: Some(Duration::from_secs(30)),
+            ping_policy: None,
             grace: Duration::from_secs(30),
         }
     }
@@ -89,25 +95,26 @@ impl ListenerSettings {
 
 /// The socket of a listener, for as long as some listener has it. Does not keep it open.
 #[derive(Debug, Clone)]
-pub struct Socket(Weak<TcpListener>);
+pub struct Socket(Weak<Acceptor>);
 
 /// A socket that listens and is not served yet.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Arc<TcpListener>,
-    local_addr: SocketAddr,
+    socket: Arc<Acceptor>,
+    local_addr: LocalAddress,
     tls: Option<Arc<ServerTls>>,
     settings: ListenerSettings,
 }
 
 impl Listener {
     /// Listens on `address`: `host:port`, or `:port` for every interface; port 0 picks one. Of a name's addresses an
-    /// IPv4 one is taken where there is one, as the Collector does: senders that dial `127.0.0.1` must find us.
+    /// IPv4 one is taken where there is one, as the Collector does: senders that dial `127.0.0.1` must find us. Or
+    /// `unix:///path`, a socket of this machine, which goes with its last listener.
     ///
     /// # Errors
     /// [`BindError`] where the name has no address or none of them can be had.
     pub async fn bind(address: &str, settings: ListenerSettings) -> Result<Self, BindError> {
-        let (socket, local_addr) = bind(address).await?;
+        let (socket, local_addr) = Acceptor::bind(address).await?;
         Ok(Self { socket: Arc::new(socket), local_addr, tls: None, settings })
     }
 
@@ -122,7 +129,7 @@ impl Listener {
     #[must_use]
     pub fn take_over(socket: &Socket, settings: ListenerSettings) -> Option<Self> {
         let socket = socket.0.upgrade()?;
-        let local_addr = socket.local_addr().ok()?;
+        let local_addr = socket.local_addr()?;
         Some(Self { socket, local_addr, tls: None, settings })
     }
 
@@ -132,10 +139,16 @@ impl Listener {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 
-    /// The address that is listened on, with the port that was picked.
+    /// Where it listens, with the port that was picked.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    pub const fn address(&self) -> &LocalAddress {
+        &self.local_addr
+    }
+
+    /// The same of the network; `None` for a socket of this machine.
+    #[must_use]
+    pub const fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr.network()
     }
 
     /// Serves connections until `shutdown` ends; then closes the socket, lets requests in flight end within the

@@ -30,7 +30,7 @@ pub(super) fn code(rejection: &Rejection) -> Code {
         | Rejection::MethodNotAllowed(_) => Code::Unimplemented,
         Rejection::Unauthenticated { .. } => Code::Unauthenticated,
         Rejection::TooLarge { .. } => Code::ResourceExhausted,
-        Rejection::Overloaded { .. } | Rejection::Interrupted(_) => Code::Unavailable,
+        Rejection::Overloaded { .. } | Rejection::MemoryLimit { .. } | Rejection::Interrupted(_) => Code::Unavailable,
         Rejection::DeadlineExceeded(_) => Code::DeadlineExceeded,
         // A failure is never a success, whatever a backend calls it.
         Rejection::Backend(failure) if failure.code == Code::Ok => Code::Unknown,
@@ -71,7 +71,7 @@ fn http_status_of(code: Code) -> StatusCode {
 /// How long the sender is asked to wait. An oversized request has none: sending it again cannot help.
 pub(super) fn retry_delay(rejection: &Rejection) -> Option<Duration> {
     match rejection {
-        Rejection::Overloaded { retry_after } => Some(*retry_after),
+        Rejection::Overloaded { retry_after } | Rejection::MemoryLimit { retry_after } => Some(*retry_after),
         Rejection::Backend(failure) => failure.retry_after,
         _ => None,
     }
@@ -90,14 +90,18 @@ pub(super) fn retry_after_seconds(rejection: &Rejection) -> Option<u64> {
 /// The trailers of a refused call.
 pub(super) fn grpc_trailers(rejection: &Rejection) -> HeaderMap {
     let message = message(rejection);
-    let status = match retry_delay(rejection) {
+    trailers(&match retry_delay(rejection) {
         Some(delay) => Status::with_error_details(code(rejection), message, ErrorDetails::with_retry_info(Some(delay))),
         None => Status::new(code(rejection), message),
-    };
+    })
+}
+
+/// A status as trailers.
+pub(super) fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     if status.add_header(&mut trailers).is_err() {
         // Percent-encoded text and base64 always are header values; were they not, the code still has to arrive.
-        trailers.insert(Status::GRPC_STATUS, HeaderValue::from(i32::from(code(rejection))));
+        trailers.insert(Status::GRPC_STATUS, HeaderValue::from(i32::from(status.code())));
     }
     trailers
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::pings::PingWatch;
+
 /// How many bytes a peer has sent so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard(Arc<AtomicU64>);
@@ -27,6 +29,7 @@ impl Heard {
 pub(super) struct Watched<I> {
     stream: I,
     heard: Heard,
+    pings: Option<PingWatch>,
     write_timeout: Option<Duration>,
     /// Runs while a write waits for the peer.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -35,7 +38,12 @@ pub(super) struct Watched<I> {
 impl<I> Watched<I> {
     pub(super) fn new(stream: I, write_timeout: Option<Duration>) -> (Self, Heard) {
         let heard = Heard::default();
-        (Self { stream, heard: heard.clone(), write_timeout, stalled: None }, heard)
+        (Self { stream, heard: heard.clone(), pings: None, write_timeout, stalled: None }, heard)
+    }
+
+    /// The same, where what is read is looked at for pings.
+    pub(super) fn watching(self, pings: Option<PingWatch>) -> Self {
+        Self { pings, ..self }
     }
 
     /// What became of a write, or that the peer has taken nothing for too long.
@@ -57,6 +65,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
         let before = buf.filled().len();
         let done = Pin::new(&mut self.stream).poll_read(cx, buf);
         let read = buf.filled().len().saturating_sub(before);
+        if let Some(pings) = &mut self.pings {
+            pings.see(buf.filled().get(before..).unwrap_or_default());
+        }
         self.heard.0.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
         done
     }

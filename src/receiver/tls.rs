@@ -11,12 +11,12 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{WantsServerCert, WebPkiClientVerifier};
 use rustls::{ConfigBuilder, RootCertStore, ServerConfig, SupportedProtocolVersion, WantsVerifier, crypto, version};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::listener::Protocol;
 use super::rejection_log::RejectionLog;
+use super::socket::Raw;
 use crate::telemetry::ReceiverMetrics;
 
 /// The oldest version of TLS that is spoken.
@@ -117,10 +117,10 @@ impl ServerTls {
     /// comes to nothing.
     pub(super) async fn accept(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
+        stream: Raw,
+        peer: Option<SocketAddr>,
         patience: Duration,
-    ) -> Option<TlsStream<TcpStream>> {
+    ) -> Option<TlsStream<Raw>> {
         let config = Arc::clone(&self.current().loaded.config);
         let (outcome, error) = match tokio::time::timeout(patience, TlsAcceptor::from(config).accept(stream)).await {
             Ok(Ok(stream)) => {
@@ -132,7 +132,8 @@ impl ServerTls {
         };
         self.metrics.handshake(outcome);
         if let Some(left_out) = self.log.admit(outcome, Instant::now()) {
-            tracing::warn!(%peer, outcome, left_out, error = %error.escape_debug(), "no TLS with a sender");
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(peer, outcome, left_out, error = %error.escape_debug(), "no TLS with a sender");
         }
         None
     }

@@ -134,3 +134,11 @@ pub(super) const RELOADED_AT: Family = gauge(
     "gramtrace_config_last_reload_success_timestamp_seconds",
     "Since when the configuration is in force, in seconds since 1970.",
 );
+pub(super) const REQUEST_MEMORY: Family = gauge(
+    "gramtrace_receiver_memory_reserved_bytes",
+    "Memory that requests in flight have reserved, for what they hold and what is made of it.",
+);
+pub(super) const REQUEST_MEMORY_LIMIT: Family = gauge(
+    "gramtrace_receiver_memory_limit_bytes",
+    "The most that requests in flight may reserve; beyond it senders are asked to come back.",
+);

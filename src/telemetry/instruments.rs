@@ -63,6 +63,8 @@ const INSTRUMENTS: &[Instrument] = &[
     instrument(name::REQUESTS, "gramtrace.receiver.requests", "{requests}", Shape::Count),
     instrument(name::HANDSHAKES, "gramtrace.receiver.tls_handshakes", "{handshakes}", Shape::Count),
     instrument(name::TLS_RELOADS, "gramtrace.receiver.tls_reloads", "{reloads}", Shape::Count),
+    instrument(name::REQUEST_MEMORY, "gramtrace.receiver.memory_reserved_bytes", "By", Shape::Level),
+    instrument(name::REQUEST_MEMORY_LIMIT, "gramtrace.receiver.memory_limit_bytes", "By", Shape::Level),
     instrument(name::RECEIVED, "gramtrace.receiver.received_items", "{items}", Shape::Count),
     instrument(name::INSIDE, "gramtrace.receiver.in_flight_items", "{items}", Shape::Level),
     instrument(name::ADMITTED, "gramtrace.exporter.admitted_items", "{items}", Shape::Count),

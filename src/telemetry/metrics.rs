@@ -13,6 +13,7 @@ use super::emissions::{EmissionBook, EmissionSettings, Emissions};
 use super::exporter::{self, ExporterMetrics};
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
+use super::memory::MemoryLevels;
 use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
@@ -34,6 +35,7 @@ struct Registered {
     emissions: Arc<Emissions>,
     reloads: Reloads,
     ledgers: Ledgers,
+    memory: Arc<MemoryLevels>,
     other_receiver: ReceiverMetrics,
     other_exporter: ExporterMetrics,
     over_capacity: AtomicU64,
@@ -64,6 +66,7 @@ impl Default for Registered {
             emissions: Arc::default(),
             reloads: Reloads::default(),
             ledgers: Ledgers::default(),
+            memory: Arc::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
             other_exporter: ExporterMetrics::new(OTHER),
             over_capacity: AtomicU64::new(0),
@@ -170,6 +173,12 @@ impl Metrics {
         self.0.ledgers.reads(processor, level);
     }
 
+    /// What requests in flight may take of memory, and what they have reserved.
+    #[must_use]
+    pub fn memory_levels(&self) -> Arc<MemoryLevels> {
+        Arc::clone(&self.0.memory)
+    }
+
     /// The first configuration is in force from `now` on.
     pub fn configuration_started(&self, now: SystemTime) {
         self.0.reloads.started(now);
@@ -228,6 +237,7 @@ impl Metrics {
         text.family(name::UPTIME, [(vec![], format!("{:.3}", uptime.as_secs_f64()))]);
         text.family(name::RESIDENT, resident_bytes.map(|bytes| (vec![], bytes)));
         self.encode_receivers(&mut text);
+        self.0.memory.encode(&mut text);
         self.encode_exporters(&mut text);
         self.0.counting.encode(&mut text);
         self.0.ledgers.encode(&mut text);
@@ -335,7 +345,8 @@ impl ReceiverMetrics {
 }
 
 /// The memory that this process holds, where the system says so in `/proc`.
-fn resident_bytes() -> Option<u64> {
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

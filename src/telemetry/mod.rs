@@ -8,6 +8,7 @@ mod families;
 mod flow;
 mod instruments;
 pub mod logs;
+mod memory;
 mod metrics;
 mod own;
 mod reloads;
@@ -24,7 +25,8 @@ pub use emissions::{Booking, EmissionBook, EmissionSettings, Exemplar};
 pub use exporter::{Attempt, ExporterMetrics};
 pub use flow::{InFlight, Loss};
 pub use logs::{LogControl, LogEncoding, LogError, LogLevel, LogSettings};
-pub use metrics::{Metrics, ReceiverMetrics};
+pub use memory::MemoryLevels;
+pub use metrics::{Metrics, ReceiverMetrics, resident_bytes};
 pub use own::{
     BatchSettings, INSTANCE_ID, OwnSettings, OwnTelemetry, OwnTelemetryError, PeriodicSettings, instance_id,
 };

@@ -1,7 +1,7 @@
 //! Content encodings: names on the wire, compressing, and inflating under a cap.
 //! Inflated output never exceeds the cap, whatever a body claims (gzip and zstd bombs).
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -35,7 +35,17 @@ pub enum InflateError {
         /// The cap in bytes.
         limit: usize,
     },
+    /// A zstd frame whose window no receiver has to hold: <https://www.rfc-editor.org/rfc/rfc9659>.
+    #[error("the zstd body asks for a window of more than 8 MiB: compress with a smaller one")]
+    WindowTooLarge,
 }
+
+/// The largest zstd window, as a power of two in bytes: 8 MiB. <https://www.rfc-editor.org/rfc/rfc9659>
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// The highest zstd level that asks for no larger window by itself.
+const ZSTD_LEVEL_WITHIN_WINDOW: i32 = 19;
+/// The least that is set aside for what comes out.
+const LEAST_CAPACITY: usize = 1024;
 
 impl Encoding {
     /// Reads a `content-encoding` or `grpc-encoding` value; `None` where it is not spoken.
@@ -67,17 +77,32 @@ impl Encoding {
     /// Inflates `body` to at most `limit` bytes. Memory stays below twice the limit.
     ///
     /// # Errors
-    /// [`InflateError::Corrupt`] for a broken stream, [`InflateError::TooLarge`] beyond the limit; an
-    /// uncompressed body is measured against the limit too.
+    /// [`InflateError::Corrupt`] for a broken stream, [`InflateError::TooLarge`] beyond the limit,
+    /// [`InflateError::WindowTooLarge`] for a zstd frame that wants more memory than any should; an uncompressed body is
+    /// measured against the limit too.
     pub fn inflate(self, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
+        self.inflate_within(body, limit, |_| Ok(()))
+    }
+
+    /// The same, and asks `room` before memory for what comes out grows to so many bytes.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::inflate`], and what `room` objects to.
+    pub fn inflate_within<E: From<InflateError>>(
+        self,
+        body: Bytes,
+        limit: usize,
+        room: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
         match self {
-            Self::Identity if body.len() > limit => Err(InflateError::TooLarge { limit }),
+            Self::Identity if body.len() > limit => Err(InflateError::TooLarge { limit }.into()),
             Self::Identity => Ok(body),
-            Self::Gzip => self.read_capped(MultiGzDecoder::new(&body[..]), body.len(), limit),
+            Self::Gzip => self.read_capped(MultiGzDecoder::new(&body[..]), body.len(), limit, room),
             Self::Zstd => {
-                let decoder =
+                let mut decoder =
                     zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(|error| self.corrupt(&error))?;
-                self.read_capped(decoder, body.len(), limit)
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| self.corrupt(&error))?;
+                self.read_capped(decoder, body.len(), limit, room)
             }
         }
     }
@@ -96,23 +121,47 @@ impl Encoding {
             }
             Self::Zstd => {
                 let level = i32::try_from(level).unwrap_or(i32::MAX);
-                Ok(zstd::stream::encode_all(&body[..], level)?.into())
+                let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
+                if level > ZSTD_LEVEL_WITHIN_WINDOW {
+                    encoder.window_log(ZSTD_WINDOW_LOG_MAX)?;
+                }
+                encoder.write_all(body)?;
+                Ok(encoder.finish()?.into())
             }
         }
     }
 
-    fn read_capped(self, decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, InflateError> {
-        let guess = compressed.saturating_mul(4).min(limit);
-        let mut out = Vec::with_capacity(guess);
-        let cap = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        decoder.take(cap).read_to_end(&mut out).map_err(|error| self.corrupt(&error))?;
-        if out.len() > limit {
-            return Err(InflateError::TooLarge { limit });
+    fn read_capped<E: From<InflateError>>(
+        self,
+        mut decoder: impl Read,
+        compressed: usize,
+        limit: usize,
+        mut room: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
+        let mut out = Vec::new();
+        let mut capacity = compressed.saturating_mul(4).max(LEAST_CAPACITY).min(limit);
+        loop {
+            room(capacity)?;
+            let wanted = capacity - out.len();
+            out.reserve_exact(wanted);
+            let mut piece = decoder.by_ref().take(u64::try_from(wanted).unwrap_or(u64::MAX));
+            let read = piece.read_to_end(&mut out).map_err(|error| self.corrupt(&error))?;
+            if read < wanted {
+                return Ok(out.into());
+            }
+            if capacity == limit {
+                let more = decoder.read(&mut [0]).map_err(|error| self.corrupt(&error))?;
+                return if more == 0 { Ok(out.into()) } else { Err(InflateError::TooLarge { limit }.into()) };
+            }
+            capacity = capacity.saturating_mul(2).min(limit);
         }
-        Ok(out.into())
     }
 
     fn corrupt(self, error: &std::io::Error) -> InflateError {
+        // The library says it in words alone; a test holds them.
+        if self == Self::Zstd && error.to_string().contains("requires too much memory") {
+            return InflateError::WindowTooLarge;
+        }
         InflateError::Corrupt { encoding: self.name(), reason: error.to_string() }
     }
 }
@@ -147,6 +196,46 @@ mod tests {
             let deflated = encoding.deflate(&body, 1).unwrap();
             let cut = deflated.slice(..deflated.len() - 3);
             assert!(matches!(encoding.inflate(cut, 1 << 20), Err(InflateError::Corrupt { .. })), "{encoding:?}");
+        }
+    }
+
+    /// A zstd frame of one empty raw block (RFC 8878, 3.1.1) whose header asks for a window of 2^`log` bytes.
+    fn zstd_frame(log: u8) -> Bytes {
+        Bytes::from(vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, (log - 10) << 3, 0x01, 0x00, 0x00])
+    }
+
+    #[test]
+    fn a_zstd_frame_may_ask_for_a_window_of_8_mib_and_no_more() {
+        assert_eq!(Encoding::Zstd.inflate(zstd_frame(23), 1 << 20), Ok(Bytes::new()));
+        for log in [24, 27, 31, 41] {
+            assert_eq!(Encoding::Zstd.inflate(zstd_frame(log), 1 << 20), Err(InflateError::WindowTooLarge), "{log}");
+        }
+    }
+
+    #[test]
+    fn no_level_asks_a_receiver_for_a_larger_window() {
+        let body = Bytes::from("grams per trace ".repeat(1000));
+        for level in [1, 19, 20, 22] {
+            let deflated = Encoding::Zstd.deflate(&body, level).unwrap();
+            assert_eq!(Encoding::Zstd.inflate(deflated, body.len()), Ok(body.clone()), "{level}");
+        }
+    }
+
+    #[test]
+    fn memory_for_what_comes_out_is_asked_for_before_it_grows() {
+        let body = Bytes::from(vec![0u8; 1 << 20]);
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            let deflated = encoding.deflate(&body, 1).unwrap();
+            let mut asked = Vec::new();
+            let within = |bytes| {
+                asked.push(bytes);
+                if bytes > 100_000 { Err(InflateError::TooLarge { limit: 100_000 }) } else { Ok(()) }
+            };
+            let refused = encoding.inflate_within(deflated, 2 << 20, within);
+            assert_eq!(refused, Err(InflateError::TooLarge { limit: 100_000 }), "{encoding:?}");
+            let (last, granted) = asked.split_last().unwrap();
+            assert!(granted.iter().all(|bytes| *bytes <= 100_000), "{granted:?}");
+            assert!(*last > 100_000 && *last <= 200_000, "{last}");
         }
     }
 

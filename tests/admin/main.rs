@@ -25,7 +25,7 @@ struct Answer {
 /// Serves a page until the test ends.
 async fn serve(page: Router) -> SocketAddr {
     let listener = Listener::bind("127.0.0.1:0", ListenerSettings::new(Protocol::Auto)).await.unwrap();
-    let address = listener.local_addr();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(listener.serve(TowerToHyperService::new(page), std::future::pending()));
     address
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use gramtrace::config::{
-    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, Detail, ExporterConfig, ExtensionConfig,
-    GramtraceConfig, LabelConfig, LabelsConfig, LogEncoding, LogLevel, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
-    PeriodicConfig, PipelineId, RetryConfig, Secret, TlsVersion,
+    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, CorsConfig, Detail, EnforcementPolicyConfig,
+    ExporterConfig, ExtensionConfig, GramtraceConfig, HttpTimeoutsConfig, KeepaliveParametersConfig, LabelConfig,
+    LabelsConfig, LogEncoding, LogLevel, MemoryLimiterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
+    PeriodicConfig, PipelineId, RetryConfig, Secret, ServerAddress, TlsVersion, Transport,
 };
 use gramtrace::otlp::Signal;
 
@@ -279,4 +280,51 @@ fn labels_are_said_at_length_or_in_one_line() {
     assert_eq!(config.processors[&ComponentId::of("gramtrace")].labels, long);
     let short = LabelsConfig { attributes: vec![label("user.id", "user_id", 100)], ..LabelsConfig::default() };
     assert_eq!(config.processors[&ComponentId::named("gramtrace", "short")].labels, short);
+}
+
+#[test]
+fn servers_are_told_as_the_collectors_are() {
+    let config = good("servers");
+    let protocols = &config.receivers[&ComponentId::of("otlp")].protocols;
+    let grpc = protocols.grpc.clone().unwrap();
+    assert_eq!(grpc.endpoint, ServerAddress::Unix("/run/gramtrace/otlp.sock".into()));
+    assert_eq!((grpc.transport, grpc.max_concurrent_streams, grpc.read_buffer_size), (Transport::Unix, 16, 524_288));
+    let parameters = KeepaliveParametersConfig {
+        max_connection_idle: Duration::from_secs(90),
+        max_connection_age: Duration::from_secs(1800),
+        max_connection_age_grace: Duration::from_secs(300),
+        time: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+    };
+    let policy = EnforcementPolicyConfig { min_time: Duration::from_secs(10), permit_without_stream: true };
+    assert_eq!((grpc.keepalive.server_parameters, grpc.keepalive.enforcement_policy), (parameters, policy));
+
+    let http = protocols.http.clone().unwrap();
+    let timeouts = HttpTimeoutsConfig {
+        read_timeout: Duration::from_secs(11),
+        read_header_timeout: Duration::from_secs(12),
+        write_timeout: Duration::from_secs(13),
+        idle_timeout: Duration::from_secs(14),
+    };
+    assert_eq!(http.timeouts, timeouts);
+    let cors = CorsConfig {
+        allowed_origins: vec!["https://app.example.com".to_owned(), "https://*.example.org".to_owned()],
+        allowed_headers: vec!["x-tenant".to_owned()],
+        exposed_headers: vec!["retry-after".to_owned()],
+        max_age: 7200,
+    };
+    assert_eq!(http.cors, Some(cors));
+    let addresses: Vec<String> = config.listeners().iter().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(addresses, ["localhost:4318", "localhost:8888"], "the socket has no port");
+    let printed = config.to_yaml().unwrap();
+    assert_eq!(Config::parse("printed", printed.as_bytes(), &variables(&[])).unwrap(), config);
+}
+
+#[test]
+fn one_memory_limiter_is_for_the_whole_process() {
+    let config = good("servers");
+    let limiter = config.memory_limiter();
+    assert_eq!((limiter.limit_mib, limiter.spike_limit_mib), (400, 100));
+    assert_eq!(limiter.check_interval, Duration::from_secs(1));
+    assert_eq!(good("forwarding-only").memory_limiter(), MemoryLimiterConfig::default());
 }

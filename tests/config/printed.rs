@@ -58,7 +58,8 @@ exporters: {{otlp_grpc: {{endpoint: 'a:1', timeout: {timeout}}}}}
 service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [otlp_grpc]}}}}}}"
         );
         let yaml = load(&text, SET).unwrap().to_yaml().unwrap();
-        yaml.lines().find_map(|line| line.trim().strip_prefix("timeout: ")).unwrap().to_owned()
+        let exporters = yaml.split("exporters:").nth(1).unwrap();
+        exporters.lines().find_map(|line| line.trim().strip_prefix("timeout: ")).unwrap().to_owned()
     };
     assert_eq!(printed("300ms"), "300ms");
     assert_eq!(printed("1.5h"), "1h30m");

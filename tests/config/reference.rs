@@ -81,6 +81,9 @@ fn every_key_that_is_accepted_occurs_in_it() {
  processors::gramtrace::reading::energy receivers::otlp
  processors::gramtrace::trace processors::gramtrace::trace::receipts
  receivers::otlp::protocols receivers::otlp::protocols::grpc receivers::otlp::protocols::grpc::tls
+ receivers::otlp::protocols::grpc::keepalive receivers::otlp::protocols::grpc::keepalive::server_parameters
+ receivers::otlp::protocols::grpc::keepalive::enforcement_policy receivers::otlp::protocols::http::cors
+ processors::memory_limiter
  receivers::otlp::protocols::grpc::auth receivers::otlp::protocols::http::auth
  receivers::otlp::protocols::http receivers::otlp::protocols::http::tls service extensions::bearertokenauth extensions::basicauth
  extensions::basicauth::htpasswd

@@ -143,7 +143,7 @@ fn meaning(signal: Signal, body: &[u8]) -> String {
 }
 
 #[test]
-fn a_span_that_is_enriched_is_left_alone() {
+fn o_44_a_span_that_is_enriched_is_left_alone() {
     let enricher = enricher(Detail::Full);
     for (name, body) in bodies("traces") {
         let first = enricher.enrich(&body, Instant::now()).unwrap();

@@ -130,7 +130,7 @@ fn the_value_of_a_call_comes_later_where_its_first_report_named_a_model_that_nob
 }
 
 #[test]
-fn spans_with_invalid_ids_pass_and_never_meet_others() {
+fn o_43_spans_with_invalid_ids_pass_and_never_meet_others() {
     let nameless = |number| {
         let mut reported = span("sdk", number).chat("gpt-4o").text("gen_ai.response.id", "r").usage(100, 10);
         reported.span.trace_id = vec![0; 16];

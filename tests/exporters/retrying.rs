@@ -110,7 +110,7 @@ async fn credentials_that_are_refused_are_not_tried_again_from_here() {
 }
 
 #[tokio::test]
-async fn o_19_a_partial_success_is_not_sent_again() {
+async fn o_19_o_20_a_partial_success_is_not_sent_again() {
     let collector = answering(vec![Ok(Some((2, "too old".to_owned())))]).await;
     let (delivery, metrics) = delivery(grpc(collector.address), impatient());
     delivered(delivery.deliver(TRACES, many_spans(5), 5, None).await);

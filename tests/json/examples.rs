@@ -52,7 +52,7 @@ fn logs(record: LogRecord) -> ExportLogsServiceRequest {
 }
 
 #[test]
-fn the_trace_example_decodes_to_its_one_server_span() {
+fn o_37_the_trace_example_decodes_to_its_one_server_span() {
     let span = Span {
         trace_id: TRACE_ID.into(),
         span_id: SPAN_ID.into(),
@@ -73,7 +73,7 @@ fn the_trace_example_decodes_to_its_one_server_span() {
 }
 
 #[test]
-fn the_logs_example_decodes_to_its_one_record_with_every_type_of_attribute() {
+fn o_37_the_logs_example_decodes_to_its_one_record_with_every_type_of_attribute() {
     let many = [text("many"), text("values")].map(|value| AnyValue { value: Some(value) });
     let expected = logs(LogRecord {
         time_unix_nano: HALF_PAST,
@@ -177,7 +177,7 @@ fn exponential_histogram() -> Data {
 }
 
 #[test]
-fn the_metrics_example_decodes_to_its_four_metrics() {
+fn o_37_the_metrics_example_decodes_to_its_four_metrics() {
     let counter = point("my.counter.attr", HALF_PAST, 5.0);
     let sum = Sum { data_points: vec![counter], aggregation_temporality: 1, is_monotonic: true };
     let gauge = Gauge { data_points: vec![point("my.gauge.attr", 0, 10.0)] };

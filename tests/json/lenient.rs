@@ -72,7 +72,7 @@ fn a_byte_order_mark_is_passed_over() {
 }
 
 #[test]
-fn ids_are_hex_in_any_case_and_of_any_length() {
+fn o_31_ids_are_hex_in_any_case_and_of_any_length() {
     let span = span(r#""traceId":"5b8EFFf7","spanId":"aF","parentSpanId":"""#);
     assert_eq!(span.trace_id, [0x5b, 0x8e, 0xff, 0xf7]);
     assert_eq!(span.span_id, [0xaf]);
@@ -80,13 +80,13 @@ fn ids_are_hex_in_any_case_and_of_any_length() {
 }
 
 #[test]
-fn snake_case_names_are_unknown() {
+fn o_33_snake_case_names_are_unknown() {
     let span = span(r#""trace_id":7,"start_time_unix_nano":"5","Name":"n","name":"kept""#);
     assert_eq!(span, Span { name: "kept".into(), ..Span::default() });
 }
 
 #[test]
-fn unknown_members_are_passed_over_whatever_they_hold() {
+fn o_34_unknown_members_are_passed_over_whatever_they_hold() {
     let span = span(r#""x":{"name":"no","y":[[{}],"]}\"",-1.5E+3,true,false,null]},"name":"yes","z":"\u12aB\/""#);
     assert_eq!(span, Span { name: "yes".into(), ..Span::default() });
 }
@@ -97,7 +97,7 @@ fn a_name_may_be_escaped() {
 }
 
 #[test]
-fn null_is_a_field_that_is_not_there() {
+fn o_36_null_is_a_field_that_is_not_there() {
     let span = span(
         r#""traceId":null,"flags":null,"name":null,"kind":null,"startTimeUnixNano":null,"attributes":null,
            "events":[null],"links":[null,{"flags":1}],"status":null"#,
@@ -109,7 +109,7 @@ fn null_is_a_field_that_is_not_there() {
 }
 
 #[test]
-fn empty_values_keep_their_key_and_their_place() {
+fn o_36_empty_values_keep_their_key_and_their_place() {
     let attributes =
         span(r#""attributes":[{"key":"a","value":{}},{"key":"b","value":null},{"key":"c"},{}]"#).attributes;
     let pair = |key: &str, value| KeyValue { key: key.into(), value, ..KeyValue::default() };
@@ -138,7 +138,7 @@ fn a_default_value_is_kept_where_being_set_means_something() {
 }
 
 #[test]
-fn whole_numbers_are_read_to_the_last_digit_however_they_are_written() {
+fn o_35_whole_numbers_are_read_to_the_last_digit_however_they_are_written() {
     for (text, expected) in [
         ("1795464806429000001", 1_795_464_806_429_000_001),
         (r#""1795464806429000001""#, 1_795_464_806_429_000_001),
@@ -163,7 +163,7 @@ fn whole_numbers_are_read_to_the_last_digit_however_they_are_written() {
 }
 
 #[test]
-fn doubles_are_numbers_or_strings() {
+fn o_36_doubles_are_numbers_or_strings() {
     for (text, expected) in [
         ("1", 1.0),
         (r#""1.5e3""#, 1500.0),
@@ -181,7 +181,7 @@ fn doubles_are_numbers_or_strings() {
 }
 
 #[test]
-fn base64_is_of_either_alphabet_padded_or_not() {
+fn o_36_base64_is_of_either_alphabet_padded_or_not() {
     for text in ["+/+/AA==", "-_-_AA==", "+/+/AA", "-_-_AA", "+/+/AB=="] {
         let expected = Some(Value::BytesValue(vec![0xfb, 0xff, 0xbf, 0]));
         assert_eq!(value(&format!(r#""bytesValue":"{text}""#)), expected, "{text}");
@@ -189,7 +189,7 @@ fn base64_is_of_either_alphabet_padded_or_not() {
 }
 
 #[test]
-fn enums_are_integers_known_or_not_or_names() {
+fn o_32_enums_are_integers_known_or_not_or_names() {
     assert_eq!(span(r#""kind":3"#).kind, 3);
     assert_eq!(span(r#""kind":77"#).kind, 77);
     assert_eq!(span(r#""kind":-1"#).kind, -1);

@@ -109,7 +109,7 @@ fn sum(requests: &[ExportTraceServiceRequest], key: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn captures_arrive_enriched_metrics_and_logs_as_they_were() {
+async fn o_38_captures_arrive_enriched_metrics_and_logs_as_they_were() {
     let (address, received) = backend::start("127.0.0.1:0").await;
     let hop = Hop::start(&config(address));
     let (grpc, http) = (&hop.grpc, &hop.http);

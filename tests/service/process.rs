@@ -57,6 +57,11 @@ impl Service {
         panic!("no line with `{marker}` before the end: {seen:#?}");
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal: `TERM`, `INT`, `HUP`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -59,7 +59,7 @@ fn flips(seed: u64) -> impl FnMut() -> bool {
 
 proptest! {
     #[test]
-    fn splicing_bytes_is_what_prost_would_have_done(request in arbitrary::request(), seed: u64) {
+    fn o_39_o_42_splicing_bytes_is_what_prost_would_have_done(request in arbitrary::request(), seed: u64) {
         let bytes = Bytes::from(request.encode_to_vec());
         let spliced = splice(&bytes, flips(seed));
         let mut expected = request;
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn fields_that_nobody_knows_survive(request in arbitrary::request(), seed: u64) {
+    fn o_41_fields_that_nobody_knows_survive(request in arbitrary::request(), seed: u64) {
         let strange = rewritten::with_unknown_fields(&request.encode_to_vec());
         let (unknown, _) = rewritten::without_unknown_fields(&strange);
         let spliced = splice(&Bytes::from(strange), flips(seed));
@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_with_nothing_to_add_leaves_as_the_same_bytes(request in arbitrary::request()) {
+    fn o_39_a_request_with_nothing_to_add_leaves_as_the_same_bytes(request in arbitrary::request()) {
         let bytes = Bytes::from(request.encode_to_vec());
         let spliced = splice(&bytes, || false);
         prop_assert_eq!(spliced.as_ptr(), bytes.as_ptr(), "not even a copy");

@@ -42,7 +42,8 @@ impl Backend {
         let limits = BodyLimits { max_bytes: 64 << 20, timeout: Duration::from_secs(30) };
         let intake = Intake::new("demo-backend", pipelines, admission, Metrics::new());
         let service = GrpcService::new(intake, &GrpcSettings { limits, auth: None });
-        let (address, stop) = (listener.local_addr(), CancellationToken::new());
+        let nowhere = || BindError { address: "127.0.0.1:0".to_owned(), reason: "it has no port".to_owned() };
+        let (address, stop) = (listener.local_addr().ok_or_else(nowhere)?, CancellationToken::new());
         let task = tokio::spawn(listener.serve(service, stop.clone().cancelled_owned()));
         Ok(Self { address, arrived, stop, task })
     }

@@ -128,8 +128,8 @@ impl Service {
     async fn start(backend: SocketAddr) -> Result<Self, DemoError> {
         let config = Config::parse("demo", configuration(backend).as_bytes(), &|_| None)?;
         let app = App::build(&config, &Surroundings { metrics: Metrics::new(), console: standard_output }).await?;
-        let address =
-            |wanted| app.endpoints().find(|(_, transport, _)| *transport == wanted).map(|(.., address)| address);
+        let found = |wanted| app.endpoints().find(|(_, transport, _)| *transport == wanted);
+        let address = |wanted| found(wanted).and_then(|(.., address)| address.network());
         // The configuration has both.
         let (grpc, http) = address("grpc").zip(address("http")).unwrap_or((backend, backend));
         let stop = CancellationToken::new();

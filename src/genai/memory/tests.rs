@@ -119,7 +119,7 @@ fn a_value_that_was_missing_comes_with_a_later_report_once() {
 }
 
 #[test]
-fn what_came_enriched_was_counted_elsewhere() {
+fn o_44_what_came_enriched_was_counted_elsewhere() {
     let (mut memory, now) = (memory(), Instant::now());
     let came = |verdict, resolves| Report { decided: Some(verdict), resolves, ..report(1, "x", (0, 100)) };
     let twin = report(2, "y", (0, 100));

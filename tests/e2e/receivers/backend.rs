@@ -35,7 +35,7 @@ impl TraceService for Says {
 
 async fn exporter_to(backend: Says) -> Exporter {
     let listener = Listener::bind("127.0.0.1:0", ListenerSettings::new(Protocol::Http2)).await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr());
+    let endpoint = format!("http://{}", listener.address());
     let service = TowerToHyperService::new(TraceServiceServer::new(backend));
     tokio::spawn(listener.serve(service, std::future::pending()));
     let settings = GrpcExporterSettings {
@@ -60,7 +60,7 @@ fn fails(code: Code, delay: Option<Duration>) -> Says {
 }
 
 #[tokio::test]
-async fn a_partial_success_is_handed_back_in_the_requests_type() {
+async fn o_19_a_partial_success_is_handed_back_in_the_requests_type() {
     let partial = ExportTracePartialSuccess { rejected_spans: 1, error_message: "one \"bad\" span".to_owned() };
     let answer = ExportTraceServiceResponse { partial_success: Some(partial) };
     let says = || Says(Some(Ok(answer.clone())));
@@ -82,7 +82,7 @@ async fn a_partial_success_is_handed_back_in_the_requests_type() {
 }
 
 #[tokio::test]
-async fn a_backends_code_and_delay_reach_a_grpc_sender() {
+async fn o_24_a_backends_code_and_delay_reach_a_grpc_sender() {
     for (code, delay) in [
         (Code::Unavailable, Some(Duration::from_millis(1500))),
         (Code::ResourceExhausted, Some(Duration::from_secs(4))),
@@ -100,7 +100,7 @@ async fn a_backends_code_and_delay_reach_a_grpc_sender() {
 }
 
 #[tokio::test]
-async fn a_backends_code_and_delay_reach_an_http_sender() {
+async fn o_24_a_backends_code_and_delay_reach_an_http_sender() {
     for (code, delay, status, retry_after) in [
         (Code::Unavailable, Some(Duration::from_millis(1500)), 503, "2"),
         (Code::ResourceExhausted, Some(Duration::from_secs(4)), 429, "4"),

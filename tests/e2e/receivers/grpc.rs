@@ -34,7 +34,7 @@ async fn traces(server: &Server) -> TraceServiceClient<tonic::transport::Channel
 }
 
 #[tokio::test]
-async fn a_generated_client_of_every_signal_is_answered_with_full_success() {
+async fn o_02_o_17_a_generated_client_of_every_signal_is_answered_with_full_success() {
     let server = Setup::grpc().start().await;
     let at = format!("http://{}", server.address);
     let answer = traces(&server).await.export(spans(3)).await.unwrap().into_inner();
@@ -48,7 +48,7 @@ async fn a_generated_client_of_every_signal_is_answered_with_full_success() {
 }
 
 #[tokio::test]
-async fn a_generated_client_may_compress_with_gzip() {
+async fn o_10_a_generated_client_may_compress_with_gzip() {
     let server = Setup::grpc().start().await;
     let mut client = traces(&server).await.send_compressed(CompressionEncoding::Gzip);
     for count in [0, 1, 500] {
@@ -57,7 +57,7 @@ async fn a_generated_client_may_compress_with_gzip() {
 }
 
 #[tokio::test]
-async fn an_empty_message_is_an_empty_request_and_the_answer_is_one_empty_frame() {
+async fn o_18_an_empty_message_is_an_empty_request_and_the_answer_is_one_empty_frame() {
     let server = Setup::grpc().start().await;
     let answer = server.h2().await.export(&b"\0\0\0\0\0"[..]).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -68,7 +68,7 @@ async fn an_empty_message_is_an_empty_request_and_the_answer_is_one_empty_frame(
 }
 
 #[tokio::test]
-async fn content_types_with_proto_and_with_parameters_are_taken() {
+async fn o_04_content_types_with_proto_and_with_parameters_are_taken() {
     let server = Setup::grpc().start().await;
     let mut client = server.h2().await;
     for content_type in ["application/grpc", "application/grpc+proto", "application/grpc; charset=utf-8"] {
@@ -81,7 +81,7 @@ async fn content_types_with_proto_and_with_parameters_are_taken() {
 }
 
 #[tokio::test]
-async fn every_encoding_is_taken_and_an_unflagged_message_is_bare_whatever_the_header_says() {
+async fn o_10_every_encoding_is_taken_and_an_unflagged_message_is_bare_whatever_the_header_says() {
     let server = Setup::grpc().start().await;
     let mut client = server.h2().await;
     let message = spans(100).encode_to_vec();
@@ -95,7 +95,7 @@ async fn every_encoding_is_taken_and_an_unflagged_message_is_bare_whatever_the_h
 }
 
 #[tokio::test]
-async fn an_unknown_service_or_method_is_unimplemented() {
+async fn o_07_an_unknown_service_or_method_is_unimplemented() {
     let server = Setup::grpc().start().await;
     let mut client = server.h2().await;
     for path in [
@@ -125,7 +125,7 @@ async fn a_signal_without_a_pipeline_is_unimplemented_and_the_message_says_what_
 }
 
 #[tokio::test]
-async fn what_is_no_grpc_is_answered_415_and_what_is_no_post_405() {
+async fn o_06_what_is_no_grpc_is_answered_415_and_what_is_no_post_405() {
     let server = Setup::grpc().start().await;
     let mut client = server.h2().await;
     let path = format!("http://localhost{}", Signal::Traces.grpc_path());
@@ -142,7 +142,7 @@ async fn what_is_no_grpc_is_answered_415_and_what_is_no_post_405() {
 }
 
 #[tokio::test]
-async fn an_unknown_encoding_is_unimplemented_and_the_answer_names_those_that_are_spoken() {
+async fn o_11_an_unknown_encoding_is_unimplemented_and_the_answer_names_those_that_are_spoken() {
     let server = Setup::grpc().start().await;
     let request = call(Signal::Traces).header("grpc-encoding", "snappy");
     let answer = server.h2().await.send(request.body(Chunks::whole(&b"\x01\0\0\0\x01a"[..])).unwrap()).await;
@@ -152,7 +152,7 @@ async fn an_unknown_encoding_is_unimplemented_and_the_answer_names_those_that_ar
 }
 
 #[tokio::test]
-async fn a_message_at_the_limit_is_taken_and_one_byte_more_is_resource_exhausted_without_retry_info() {
+async fn o_13_o_14_o_24_a_message_at_the_limit_is_taken_and_one_byte_more_is_resource_exhausted_without_retry_info() {
     let server = Setup::grpc().start().await;
     let mut client = server.h2().await;
     for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Zstd] {
@@ -197,7 +197,7 @@ async fn a_senders_timeout_ends_its_request() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_is_unavailable_with_retry_info_until_a_sender_goes_away() {
+async fn o_23_one_request_too_many_is_unavailable_with_retry_info_until_a_sender_goes_away() {
     let admission = Admission::new(1, Duration::from_millis(2500));
     let server = Setup { admission, ..Setup::grpc() }.start().await;
     let mut first = server.h2().await;
@@ -226,7 +226,7 @@ async fn one_request_too_many_is_unavailable_with_retry_info_until_a_sender_goes
 }
 
 #[tokio::test]
-async fn requests_of_one_connection_run_at_the_same_time() {
+async fn o_45_requests_of_one_connection_run_at_the_same_time() {
     let server = Setup::grpc().start().await;
     let (finish, finished) = tokio::sync::oneshot::channel::<Bytes>();
     let rest = Box::pin(async move { finished.await.unwrap() });

@@ -19,7 +19,7 @@ async fn answers_a_good_call(server: &Server, after: &str) {
 }
 
 #[tokio::test]
-async fn after_each_bad_call_the_same_process_answers_a_good_one() {
+async fn o_11_o_21_after_each_bad_call_the_same_process_answers_a_good_one() {
     let server = Setup::grpc().start().await;
     let truncated = framed(Encoding::Gzip, &[7; 1000]);
     let cut = truncated.slice(..truncated.len() - 9);
@@ -62,7 +62,7 @@ async fn a_compressed_flag_with_an_encoding_of_identity_is_an_internal_error_as_
 }
 
 #[tokio::test]
-async fn bombs_are_resource_exhausted_and_413() {
+async fn o_14_bombs_are_resource_exhausted_and_413() {
     let limits = gramtrace::receiver::BodyLimits { max_bytes: 4 << 20, ..Default::default() };
     let grpc = Setup { limits, ..Setup::grpc() }.start().await;
     let http = Setup { limits, ..Setup::http() }.start().await;
@@ -109,7 +109,7 @@ async fn good(client: &mut H1) -> u16 {
 }
 
 #[tokio::test]
-async fn after_each_bad_request_the_same_process_answers_a_good_one() {
+async fn o_21_after_each_bad_request_the_same_process_answers_a_good_one() {
     let server = Setup::http().start().await;
     let head = format!("POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n{JSON}\r\n");
     let cases = [

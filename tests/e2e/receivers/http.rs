@@ -17,7 +17,7 @@ fn gzip(body: &[u8]) -> Bytes {
 }
 
 #[tokio::test]
-async fn every_signal_is_taken_in_both_types_on_one_kept_connection() {
+async fn o_03_o_04_o_17_o_18_every_signal_is_taken_in_both_types_on_one_kept_connection() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for signal in Signal::ALL {
@@ -31,7 +31,7 @@ async fn every_signal_is_taken_in_both_types_on_one_kept_connection() {
 }
 
 #[tokio::test]
-async fn parameters_and_case_of_a_content_type_do_not_matter() {
+async fn o_04_parameters_and_case_of_a_content_type_do_not_matter() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for (header, body) in [
@@ -44,7 +44,7 @@ async fn parameters_and_case_of_a_content_type_do_not_matter() {
 }
 
 #[tokio::test]
-async fn http_2_without_tls_is_spoken_on_the_same_port() {
+async fn o_05_http_2_without_tls_is_spoken_on_the_same_port() {
     let server = Setup::http().start().await;
     let request = Request::post("http://localhost/v1/logs").header("content-type", "application/json");
     let answer = server.h2().await.send(request.body(Chunks::whole(&b"{}"[..])).unwrap()).await;
@@ -53,7 +53,7 @@ async fn http_2_without_tls_is_spoken_on_the_same_port() {
 }
 
 #[tokio::test]
-async fn every_encoding_is_taken() {
+async fn o_10_every_encoding_is_taken() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for (name, encoding) in [
@@ -70,7 +70,7 @@ async fn every_encoding_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_no_post_is_405_and_says_what_is_allowed() {
+async fn o_06_what_is_no_post_is_405_and_says_what_is_allowed() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
@@ -81,7 +81,7 @@ async fn what_is_no_post_is_405_and_says_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_404_and_paths_are_what_the_settings_say() {
+async fn o_03_o_07_an_unknown_path_is_404_and_paths_are_what_the_settings_say() {
     let paths = vec![(Signal::Traces, "/otlp/spans".to_owned())];
     let server = Setup { paths, ..Setup::http() }.start().await;
     let mut client = server.h1().await;
@@ -105,7 +105,7 @@ async fn a_signal_without_a_pipeline_is_404_and_the_message_says_what_to_configu
 }
 
 #[tokio::test]
-async fn another_or_no_content_type_is_415() {
+async fn o_06_another_or_no_content_type_is_415() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for headers in [&["content-type: text/plain"][..], &["content-type: application/grpc"], &["content-type:"], &[]] {
@@ -115,7 +115,7 @@ async fn another_or_no_content_type_is_415() {
 }
 
 #[tokio::test]
-async fn an_unknown_encoding_is_415_and_the_answer_names_those_that_are_spoken() {
+async fn o_11_an_unknown_encoding_is_415_and_the_answer_names_those_that_are_spoken() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     for encoding in ["br", "gzip, gzip", "deflate"] {
@@ -125,7 +125,7 @@ async fn an_unknown_encoding_is_415_and_the_answer_names_those_that_are_spoken()
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_google_rpc_status_in_the_requests_type() {
+async fn o_22_a_refusal_is_a_google_rpc_status_in_the_requests_type() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     let corrupt = ["content-encoding: gzip", PROTOBUF];
@@ -144,7 +144,7 @@ async fn a_refusal_is_a_google_rpc_status_in_the_requests_type() {
 }
 
 #[tokio::test]
-async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_413_before_and_after_inflating() {
+async fn o_13_o_14_a_body_at_the_limit_is_taken_and_one_byte_more_is_413_before_and_after_inflating() {
     let server = Setup::http().start().await;
     let mut client = server.h1().await;
     let mut object = b"{}".to_vec();
@@ -204,7 +204,7 @@ async fn a_sender_that_asks_first_is_told_413_before_it_sends() {
 }
 
 #[tokio::test]
-async fn one_request_too_many_is_503_with_retry_after_in_whole_seconds() {
+async fn o_23_one_request_too_many_is_503_with_retry_after_in_whole_seconds() {
     let admission = Admission::new(0, Duration::from_millis(2500));
     let server = Setup { admission, ..Setup::http() }.start().await;
     let answer = server.h1().await.post("/v1/traces", &[JSON], b"{}").await;

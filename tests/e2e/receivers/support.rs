@@ -14,8 +14,8 @@ use gramtrace::exporter::Exporter;
 use gramtrace::otlp::Signal;
 use gramtrace::pipeline::{Pipeline, Pipelines};
 use gramtrace::receiver::{
-    Admission, Authenticator, BodyLimits, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener,
-    ListenerSettings, Protocol, ServerTls, ServerTlsSettings,
+    Admission, Authenticator, BodyLimits, CorsSettings, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake,
+    Listener, ListenerSettings, Protocol, ServerTls, ServerTlsSettings,
 };
 use gramtrace::telemetry::Metrics;
 use gramtrace::wire::{Encoding, frame};
@@ -41,6 +41,7 @@ pub(super) async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 /// What a test may set.
 pub(super) struct Setup {
+    pub(super) address: String,
     pub(super) tls: Option<ServerTlsSettings>,
     pub(super) auth: Option<Authenticator>,
     pub(super) signals: Vec<Signal>,
@@ -48,6 +49,7 @@ pub(super) struct Setup {
     pub(super) admission: Admission,
     pub(super) listener: ListenerSettings,
     pub(super) paths: Vec<(Signal, String)>,
+    pub(super) cors: Option<CorsSettings>,
     pub(super) metrics: Metrics,
     pub(super) exporter: Exporter,
 }
@@ -55,6 +57,7 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) fn new(protocol: Protocol) -> Self {
         Self {
+            address: "localhost:0".to_owned(),
             tls: None,
             auth: None,
             signals: Signal::ALL.to_vec(),
@@ -62,6 +65,7 @@ impl Setup {
             admission: Admission::default(),
             listener: ListenerSettings::new(protocol),
             paths: HttpSettings::default().paths,
+            cors: None,
             metrics: Metrics::default(),
             exporter: Exporter::Discard,
         }
@@ -80,14 +84,15 @@ impl Setup {
         let pipeline = Arc::new(Pipeline::new(None, vec![Arc::new(self.exporter)], self.metrics.clone()));
         let pipelines: Pipelines = self.signals.iter().map(|signal| (*signal, Arc::clone(&pipeline))).collect();
         let protocol = self.listener.protocol;
-        let mut listener = Listener::bind("localhost:0", self.listener).await.unwrap();
+        let mut listener = Listener::bind(&self.address, self.listener).await.unwrap();
         if let Some(tls) = self.tls {
             let transport = if protocol == Protocol::Http2 { "grpc" } else { "http" };
             listener =
                 listener.secured(ServerTls::load(tls, protocol, self.metrics.receiver("otlp", transport)).unwrap());
         }
         let intake = Intake::new("otlp", pipelines, self.admission, self.metrics);
-        let address = listener.local_addr();
+        let inside = intake.clone();
+        let address = listener.local_addr().unwrap_or_else(|| SocketAddr::from(([0; 4], 0)));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let served = match protocol {
@@ -96,18 +101,20 @@ impl Setup {
                 tokio::spawn(listener.serve(service, stopped))
             }
             Protocol::Auto => {
-                let settings = HttpSettings { limits: self.limits, paths: self.paths, auth: self.auth };
+                let settings =
+                    HttpSettings { limits: self.limits, paths: self.paths, auth: self.auth, cors: self.cors };
                 let service = HttpService::new(intake, settings);
                 tokio::spawn(listener.serve(service, stopped))
             }
         };
-        Server { address, stop, served }
+        Server { address, intake: inside, stop, served }
     }
 }
 
 /// A receiver that runs.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
+    pub(super) intake: Intake,
     pub(super) stop: CancellationToken,
     pub(super) served: JoinHandle<()>,
 }
