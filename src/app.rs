@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a service that is built (every listener bound, every exporter
 //! checked), from there to one that runs, and from one configuration to the next while it does.
 
+mod alone;
 mod delivery;
 mod drain;
 mod listening;
@@ -25,6 +26,7 @@ use crate::exporter::ExporterBuildError;
 use crate::pipeline::Pipelines;
 use crate::receiver::{Admission, AuthError, BindError, Budget, Intake, LocalAddress, ServerTlsError};
 use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id, resident_bytes};
+pub use alone::enricher;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use memory::Memory;

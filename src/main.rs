@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gramtrace::cli::{
-    Cli, Command, CommandError, Console, demo, estimate, factors, health, print_config, run, validate,
+    Cli, Command, CommandError, Console, check, demo, estimate, factors, health, print_config, run, validate,
 };
 
 fn main() -> ExitCode {
@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo(args, &mut output.lock()).map_err(|error| failed(&error)),
         Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
+        Command::Check(args) => {
+            check(args, &environment, &mut output).map_err(|error| (error.to_string(), error.exit_code()))
+        }
         Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| failed(&error)),
         Command::Estimate(args) => with_console(|console| estimate(args, &environment, console)),
         Command::Factors(args) => with_console(|console| factors(args, &environment, console)),

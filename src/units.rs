@@ -1,10 +1,12 @@
 //! Quantities: what is counted and what is estimated, each a type that is finite and not negative by construction.
 //! Knows neither formulas nor where a number comes from.
 
+mod amount;
 mod sum;
 
 use std::fmt;
 
+pub use amount::{Amount, AmountError};
 pub use sum::Sum;
 
 /// Why a number is no quantity.

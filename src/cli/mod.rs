@@ -4,6 +4,7 @@
 mod args;
 mod arithmetic;
 mod batch;
+mod check;
 mod console;
 mod demo;
 mod estimate;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use args::{CallArgs, EstimateArgs, FactorsArgs, FactorsCommand, Format, RegistryArgs, ResolveArgs};
+pub use check::{CheckArgs, CheckError, CheckFormat, Count, check};
 pub use console::{CommandError, Console};
 pub use demo::{DemoError, demo};
 pub use estimate::estimate;
@@ -64,6 +66,8 @@ pub enum Command {
     ///
     /// Asks the health page of the configuration that it runs with. For containers, where nothing else can.
     Health(HealthArgs),
+    /// Check that the model calls of captured exports stay within a budget: ends with 0 within, 1 over, 3 where it cannot tell
+    Check(CheckArgs),
     /// Print the effective configuration, with defaults filled in and secrets left out
     PrintConfig(PrintConfigArgs),
 }

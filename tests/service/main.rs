@@ -6,6 +6,7 @@
 mod backend;
 #[path = "../support/books.rs"]
 mod books;
+mod check;
 mod commands;
 mod demo;
 mod drain;
