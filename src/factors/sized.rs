@@ -66,7 +66,8 @@ fn slot(size: &NamedSize) -> usize {
     (size.total_m as usize).wrapping_mul(31).wrapping_add(active.wrapping_mul(17)).wrapping_add(flags * 1021) % MOST
 }
 
-fn model(size: &NamedSize) -> Model {
+/// A model of which nothing but its size is known.
+pub(super) fn model(size: &NamedSize) -> Model {
     let billions = |millions: u32| f64::from(millions) / 1000.0;
     let exact = |millions: u32| {
         let count = BillionParameters::saturating(billions(millions));

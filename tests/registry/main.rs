@@ -5,6 +5,7 @@
 
 mod bad;
 mod layers;
+mod models;
 mod places;
 
 use gramtrace::factors::{Registry, RegistryErrors, RegistryFile};

@@ -16,6 +16,7 @@ use crate::factors::providers::Provider;
 use crate::factors::registry::{Registry, TRACKER};
 use crate::factors::sized::SizedModels;
 use crate::factors::zone::ZoneId;
+use crate::factors::{names, sized};
 use crate::units::{LitresPerKwh, Pue, Range};
 
 use super::draft::{Draft, KnownModel, Located, ModelEntry, Origin};
@@ -251,7 +252,7 @@ impl Models {
         for (id, Located { value, .. }) in std::mem::take(&mut draft.known) {
             let (model, is_released) = match of_id.get(&*id) {
                 Some(known) => *known,
-                None => (self.push(without_factor(&id, &value)), value.is_released),
+                None => (self.push(known_model(&id, &value)), value.is_released),
             };
             for name in value.names.iter().filter(|name| !taken.contains(&name.name.to_ascii_lowercase())) {
                 self.names.push(NamedModel {
@@ -357,6 +358,22 @@ impl Models {
             });
             self.tracker.insert(name.as_str().into(), model);
         }
+    }
+}
+
+/// A model of which nothing is known but its name; open weights whose name says their size have an architecture.
+fn known_model(id: &str, known: &KnownModel) -> Model {
+    let plain = without_factor(id, known);
+    let Some(size) = names::size_in(&plain.name).filter(|_| known.is_released) else { return plain };
+    let sized = sized::model(&size);
+    Model {
+        architecture: sized.architecture,
+        precision: sized.precision,
+        factor: sized.factor,
+        tier: sized.tier,
+        sources: sized.sources,
+        note: "its size is read from its name".into(),
+        ..plain
     }
 }
 

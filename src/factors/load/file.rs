@@ -65,6 +65,7 @@ impl RegistryFile {
             builtin!("sites.yaml"),
             builtin!("measured.yaml"),
             builtin!("models.yaml"),
+            builtin!("open.yaml"),
             builtin!("names.csv"),
             builtin!("seed/emission_factors.json"),
         ]
