@@ -3,7 +3,7 @@
 
 use gramtrace::estimate::{Estimate, Method, ModelCall};
 use gramtrace::factors::{Factor, Model, PlaceQuery, Registry, Tier};
-use gramtrace::units::{Quantity, TokenUsage, Tokens};
+use gramtrace::units::{TokenUsage, Tokens};
 use serde_json::Value;
 
 fn registry() -> Registry {
