@@ -245,6 +245,9 @@ impl Running {
     fn switch_to(&mut self, next: Next) {
         let Next { mut feeds, intakes, memories, memory, opened, own, drain_timeout } = next;
         self.budget.set(memory.budget);
+        let registries = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
+        let labels = registries.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
+        self.surroundings.metrics.registries(labels.collect());
         own.replace(&mut self.own, &self.tracing);
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());

@@ -55,6 +55,13 @@ impl Pipeline {
         Self { enricher, book, deliveries, metrics }
     }
 
+    /// The processor that enriches, with the label of its registry.
+    #[must_use]
+    pub fn registry(&self) -> Option<(&str, &str)> {
+        let enricher = self.enricher.as_ref()?;
+        Some((enricher.name(), enricher.registry()))
+    }
+
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
     /// `partial_success`.
     ///

@@ -211,6 +211,12 @@ impl Enricher {
         &self.name
     }
 
+    /// Version and hash of the registry that it prices by.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        self.registry.label()
+    }
+
     /// By what calls are told apart in metrics.
     #[must_use]
     pub const fn labels(&self) -> &LabelSettings {

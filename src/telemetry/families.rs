@@ -47,6 +47,8 @@ pub(super) const UPTIME: Family = untyped("otelcol_process_uptime", "Seconds sin
 pub(super) const RESIDENT: Family = untyped("otelcol_process_memory_rss", "Resident memory of the process in bytes.");
 pub(super) const BUILD_INFO: Family =
     gauge("gramtrace_build_info", "Always 1; the version of this gramtrace is its label.");
+pub(super) const REGISTRY_INFO: Family =
+    gauge("gramtrace_registry_info", "Always 1; version and hash of the factors that a processor prices by.");
 pub(super) const REQUESTS: Family = counter("gramtrace_receiver_requests_total", "Export requests by how they ended.");
 pub(super) const HANDSHAKES: Family = counter(
     "gramtrace_receiver_tls_handshakes_total",

@@ -60,6 +60,7 @@ const INSTRUMENTS: &[Instrument] = &[
     of_the_collector(name::UPTIME, "s", Shape::Sum),
     of_the_collector(name::RESIDENT, "By", Shape::Level),
     instrument(name::BUILD_INFO, "gramtrace.build.info", "1", Shape::Level),
+    instrument(name::REGISTRY_INFO, "gramtrace.registry.info", "1", Shape::Level),
     instrument(name::REQUESTS, "gramtrace.receiver.requests", "{requests}", Shape::Count),
     instrument(name::HANDSHAKES, "gramtrace.receiver.tls_handshakes", "{handshakes}", Shape::Count),
     instrument(name::TLS_RELOADS, "gramtrace.receiver.tls_reloads", "{reloads}", Shape::Count),

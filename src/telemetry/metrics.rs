@@ -3,6 +3,7 @@
 //! Booking takes no lock and, once a receiver or exporter is known, allocates nothing.
 
 use std::array;
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use super::exporter::{self, ExporterMetrics};
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
 use super::memory::MemoryLevels;
+use super::registries::RegistriesInUse;
 use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
@@ -33,6 +35,7 @@ struct Registered {
     exporters: Roll<ExporterMetrics>,
     counting: Counting,
     emissions: Arc<Emissions>,
+    registries: RegistriesInUse,
     reloads: Reloads,
     ledgers: Ledgers,
     memory: Arc<MemoryLevels>,
@@ -64,6 +67,7 @@ impl Default for Registered {
             exporters: Roll::default(),
             counting: Counting::default(),
             emissions: Arc::default(),
+            registries: RegistriesInUse::default(),
             reloads: Reloads::default(),
             ledgers: Ledgers::default(),
             memory: Arc::default(),
@@ -163,6 +167,11 @@ impl Metrics {
         self.0.counting.unknown_models.list()
     }
 
+    /// The registries that are in use from now on: the label of each processor's.
+    pub fn registries(&self, labels: BTreeMap<String, String>) {
+        self.0.registries.set(labels);
+    }
+
     /// What a processor's memory of calls holds now, and how many reports it ever let go for want of room.
     pub fn memory(&self, processor: &str, reports: u64, evicted: u64) {
         self.0.counting.memory(processor, reports, evicted);
@@ -234,6 +243,7 @@ impl Metrics {
     fn exposition(&self, uptime: Duration, resident_bytes: Option<u64>) -> Exposition {
         let mut text = Exposition::default();
         text.family(name::BUILD_INFO, [(vec![("version", env!("CARGO_PKG_VERSION"))], 1)]);
+        self.0.registries.encode(&mut text);
         text.family(name::UPTIME, [(vec![], format!("{:.3}", uptime.as_secs_f64()))]);
         text.family(name::RESIDENT, resident_bytes.map(|bytes| (vec![], bytes)));
         self.encode_receivers(&mut text);

@@ -11,6 +11,7 @@ pub mod logs;
 mod memory;
 mod metrics;
 mod own;
+mod registries;
 mod reloads;
 mod roll;
 mod sampling;

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::backend::{self, Received};
 use super::hop::{grpc, http, is_delivered};
 use super::process::Service;
-use super::{capture, write};
+use super::{capture, page, write};
 
 fn golden(file: &str) -> Json {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data").join(file);
@@ -27,7 +27,7 @@ processors: {{gramtrace: {{{processor}}}}}
 exporters: {{otlp_grpc: {{endpoint: '{backend}', tls: {{insecure: true}}}}}}
 service:
   pipelines: {{traces: {{receivers: [otlp], processors: [gramtrace], exporters: [otlp_grpc]}}}}
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]}}}}
 "
     )
 }
@@ -152,7 +152,7 @@ async fn a_registry_file_that_went_bad_keeps_the_old_numbers_and_says_where() {
     let (backend, received) = backend::start("127.0.0.1:0").await;
     let processor = format!("significant_digits: 17, registry: [builtin, '{}']", file.display());
     let service = Service::start(&write(&folder, "gramtrace.yaml", &config(backend, &processor)));
-    let sender = grpc(service.address("\"grpc\""));
+    let (sender, metrics) = (grpc(service.address("\"grpc\"")), service.address("metrics page"));
     let usage = serde_json::json!([{
         "requested": "gpt-4o", "response_model": "gpt-4o", "prompt_tokens": 100, "completion_tokens": 100,
     }]);
@@ -180,6 +180,11 @@ async fn a_registry_file_that_went_bad_keeps_the_old_numbers_and_says_where() {
         let registry = text(&span, "gramtrace.registry").to_owned();
         priced.push((double(&span, "gramtrace.energy_wh").unwrap(), registry));
     }
+    let (_, page) = page::get(metrics, "/metrics").await;
+    let (version, hash) = priced[5].1.split_once('+').unwrap();
+    let info = format!("gramtrace_registry_info{{processor=\"gramtrace\",version=\"{version}\",hash=\"{hash}\"}} 1\n");
+    assert_eq!(page.matches("gramtrace_registry_info{").count(), 1, "one registry is in use: {page}");
+    assert!(page.contains(&info), "no {info} in {page}");
     let energies: Vec<f64> = priced.iter().map(|(wh, _)| *wh).collect();
     assert_eq!(energies, [0.5, 0.7, 0.7, 0.7, 0.9, 0.5]);
     // The label says which file priced: the bad ones changed nothing, and the first file is the first label again.
