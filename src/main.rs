@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gramtrace::cli::{
-    Cli, Command, CommandError, Console, check, demo, estimate, factors, health, print_config, run, validate,
+    Cli, Command, CommandError, Console, check, compare, completions, demo, estimate, explain, factors, health, man,
+    print_config, run, validate,
 };
 
 fn main() -> ExitCode {
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
         }
         Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| failed(&error)),
         Command::Estimate(args) => with_console(|console| estimate(args, &environment, console)),
+        Command::Compare(args) => with_console(|console| compare(args, &environment, console)),
+        Command::Explain(args) => with_console(|console| explain(args, &environment, console)),
+        Command::Completions(args) => with_console(|console| completions(args, console)),
+        Command::Man => with_console(man),
         Command::Factors(args) => with_console(|console| factors(args, &environment, console)),
     };
     match result {

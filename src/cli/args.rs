@@ -96,6 +96,57 @@ pub struct EstimateArgs {
     pub registry: RegistryArgs,
 }
 
+/// What `compare` takes.
+#[derive(Debug, Clone, PartialEq, Default, Args)]
+pub struct CompareArgs {
+    /// The call.
+    #[command(flatten)]
+    pub call: CallArgs,
+    /// Over these models, by any of their names, with commas between them
+    #[arg(long, value_name = "M,N", value_delimiter = ',', conflicts_with_all = ["model", "zones"])]
+    pub models: Vec<String>,
+    /// Over these zones, with commas between them
+    #[arg(long, value_name = "Y,Z", value_delimiter = ',', conflicts_with = "zone")]
+    pub zones: Vec<String>,
+    /// The method for models and zones; without either, every method is asked
+    #[arg(long, value_name = "ID")]
+    pub method: Option<String>,
+    /// How to write the answers
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// What `explain` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct ExplainArgs {
+    /// A captured export of traces, OTLP in protobuf or JSON; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The method: gramtrace/2026.1, ecologits/0.11.3 or tracker/0.0.7
+    #[arg(long, value_name = "ID")]
+    pub method: Option<String>,
+    /// Also write the calls in the shape of the tracker's `emissions.json` to this file
+    #[arg(long, value_name = "FILE")]
+    pub tracker_log: Option<PathBuf>,
+    /// How to write the receipts
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// What `completions` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
 /// What `factors` takes.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct FactorsArgs {
@@ -107,6 +158,17 @@ pub struct FactorsArgs {
 /// What can be asked of the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum FactorsCommand {
+    /// List the models that are known, with the quality of their factors
+    List(ListArgs),
+    /// Print a model's entry: its numbers with their sources, what derives from them, and its names
+    Show(ShowArgs),
+    /// Check a registry file laid over the built-in ones: print nothing and end with 0, or what is wrong and end with 1
+    Check(FactorsCheckArgs),
+    /// Turn a scenario of the carbon footprint modeling tool, or factors of api_emissions_tracker, into a registry file
+    ///
+    /// Writes YAML on standard output. A scenario of something else than a token needs --tokens; scenarios that it links
+    /// to are named after it.
+    Import(ImportArgs),
     /// Say which model each name means, and how it was found
     ///
     /// With --batch it reads CSV with the columns provider and model, and says at the end how many of the names are known
@@ -132,4 +194,57 @@ pub struct ResolveArgs {
     /// The registry.
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+/// What `factors list` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct ListArgs {
+    /// Only ids that have this in them
+    #[arg(value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Only models with a factor
+    #[arg(long)]
+    pub with_factor: bool,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// What `factors show` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct ShowArgs {
+    /// A registry id, or any name of a model
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How to write the entry
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// What `factors check` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct FactorsCheckArgs {
+    /// The registry files, each laid over those before it; without any, the built-in ones are checked
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// What `factors import` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub struct ImportArgs {
+    /// The file to import, in JSON
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Files that it refers to: scenarios that it links to
+    #[arg(value_name = "LINKED")]
+    pub linked: Vec<PathBuf>,
+    /// How many tokens one unit of the scenario is
+    #[arg(long, value_name = "N", value_parser = question::tokens, allow_hyphen_values = true)]
+    pub tokens: Option<u64>,
 }

@@ -2,7 +2,6 @@
 //! step decided the place. At most a hundred columns wide.
 
 use super::console::Console;
-use super::estimate::Answered;
 use super::question::Answerer;
 use crate::estimate::{Estimate, Method, ModelCall, ecologits, phase};
 use crate::factors::{Basis, Boundary, Facility, Factor, Grid, Match, Model, Zone};
@@ -94,28 +93,36 @@ impl Page {
     }
 }
 
-/// The receipt of an answer.
-pub(super) fn receipt(answerer: &Answerer<'_>, answered: &Answered, emphasis: Emphasis) -> String {
-    let mut page = Page::new(emphasis);
-    let (call, estimate) = &answered.outcome;
-    let model = call.model.and_then(|id| answerer.registry.model(id));
-    let id = model.map_or("metered deployment", Model::id);
-    page.heading(&format!("{id}: {}", tokens(answered)));
-    page.item("name", &format!("{}: {}", answered.asked, matched(answered.target.matched)));
-    page.item("method", &method(answerer, call));
-    page.blank();
-    figures_of(&mut page, estimate, answered.calls);
-    page.blank();
-    page.heading("how");
-    steps(&mut page, answerer, (call, estimate));
-    page.blank();
-    page.heading("where the numbers are from");
-    sources(&mut page, answerer, (call, estimate), model);
-    page.finish()
+/// A call with its answer.
+pub(super) struct Told<'t> {
+    /// The model's name as it came.
+    pub(super) asked: &'t str,
+    pub(super) matched: Match,
+    pub(super) call: &'t ModelCall,
+    pub(super) estimate: &'t Estimate,
+    pub(super) calls: u64,
 }
 
-fn tokens(answered: &Answered) -> String {
-    let usage = &answered.usage;
+/// Writes the receipt of an answer.
+pub(super) fn receipt(page: &mut Page, answerer: &Answerer<'_>, told: &Told<'_>) {
+    let Told { call, estimate, .. } = *told;
+    let model = call.model.and_then(|id| answerer.registry.model(id));
+    let id = model.map_or("metered deployment", Model::id);
+    page.heading(&format!("{id}: {}", tokens(told)));
+    page.item("name", &format!("{}: {}", told.asked, matched(told.matched)));
+    page.item("method", &method(answerer, call));
+    page.blank();
+    figures_of(page, estimate, told.calls);
+    page.blank();
+    page.heading("how");
+    steps(page, answerer, (call, estimate));
+    page.blank();
+    page.heading("where the numbers are from");
+    sources(page, answerer, (call, estimate), model);
+}
+
+fn tokens(told: &Told<'_>) -> String {
+    let usage = &told.call.usage;
     let mut parts = vec![format!("{} input", count(usage.input.get()))];
     let part = |what: &str, tokens: Option<crate::units::Tokens>| {
         tokens.map(|tokens| format!("{} {what}", count(tokens.get())))
@@ -129,11 +136,11 @@ fn tokens(answered: &Answered) -> String {
     if let Some(reasoning) = part("of them reasoning", usage.reasoning) {
         parts.push(reasoning);
     }
-    if let Some(seconds) = answered.duration_s {
+    if let Some(seconds) = told.call.duration_s {
         parts.push(format!("in {seconds} s"));
     }
-    if answered.calls != 1 {
-        parts.push(format!("{} calls", count(answered.calls)));
+    if told.calls != 1 {
+        parts.push(format!("{} calls", count(told.calls)));
     }
     parts.join(", ")
 }

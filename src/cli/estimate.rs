@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::arithmetic::{self, Emphasis};
+use super::arithmetic::{self, Emphasis, Page, Told};
 use super::batch::batch;
 use super::console::{CommandError, Console};
 use super::loaded;
@@ -27,7 +27,7 @@ pub fn estimate(
 ) -> Result<(), CommandError> {
     let registry = loaded::registry(&args.registry, environment)?;
     let method = loaded::method(args.method.as_deref())?;
-    let answerer = Answerer { registry: &registry, method, suggests: true };
+    let answerer = Answerer { registry: &registry, method, suggests: true, is_strict: true };
     if let Some(path) = &args.batch {
         let layout = if args.format == Format::Json { Layout::JsonList } else { Layout::Csv };
         return with_input(path, console, |input, console| batch(&answerer, (input, layout), console));
@@ -35,9 +35,9 @@ pub fn estimate(
     let answered = Answered::of(&answerer, &args.call)?;
     match args.format {
         Format::Table => {
-            let emphasis = Emphasis::of(console);
-            let text = arithmetic::receipt(&answerer, &answered, emphasis);
-            console.output.write_all(text.as_bytes())?;
+            let mut page = Page::new(Emphasis::of(console));
+            arithmetic::receipt(&mut page, &answerer, &answered.told());
+            console.output.write_all(page.finish().as_bytes())?;
             Ok(console.output.flush()?)
         }
         Format::Csv => answered.write(&answerer, &args.call, (Layout::Csv, console)),
@@ -64,24 +64,22 @@ pub(super) fn with_input(
 }
 
 /// A question with its answer.
-pub(super) struct Answered {
-    pub(super) target: Target,
-    pub(super) usage: TokenUsage,
-    pub(super) duration_s: Option<f64>,
-    pub(super) calls: u64,
-    pub(super) outcome: (ModelCall, Estimate),
-    pub(super) asked: String,
+struct Answered {
+    target: Target,
+    calls: u64,
+    outcome: (ModelCall, Estimate),
+    asked: String,
 }
 
 impl Answered {
     /// Answers the question of the arguments.
-    pub(super) fn of(answerer: &Answerer<'_>, args: &CallArgs) -> Result<Self, CommandError> {
+    fn of(answerer: &Answerer<'_>, args: &CallArgs) -> Result<Self, CommandError> {
         let refused = |trouble: Trouble| CommandError::Usage(trouble.message);
         let usage = args.usage()?;
         let target = answerer.aim(&args.question()?).map_err(refused)?;
         let outcome = answerer.estimate(&target, usage, args.duration).map_err(refused)?;
         let asked = args.model.clone().unwrap_or_default();
-        Ok(Self { target, usage, duration_s: args.duration, calls: args.calls, outcome, asked })
+        Ok(Self { target, calls: args.calls, outcome, asked })
     }
 
     fn write(
@@ -99,9 +97,14 @@ impl Answered {
         Ok(writer.end()?)
     }
 
+    fn told(&self) -> Told<'_> {
+        let (call, estimate) = &self.outcome;
+        Told { asked: &self.asked, matched: self.target.matched, call, estimate, calls: self.calls }
+    }
+
     /// As a row has it.
     #[allow(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
-    pub(super) fn answer(&self) -> Answer<'_> {
+    fn answer(&self) -> Answer<'_> {
         Answer { target: Some(&self.target), outcome: Ok(&self.outcome), factor: None, calls: self.calls as f64 }
     }
 }

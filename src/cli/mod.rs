@@ -5,16 +5,21 @@ mod args;
 mod arithmetic;
 mod batch;
 mod check;
+mod compare;
 mod console;
 mod demo;
+mod equivalents;
 mod estimate;
+mod explain;
 mod factors;
+mod grid;
 mod health;
 mod loaded;
 mod print_config;
 mod question;
 mod row;
 mod run;
+mod shell;
 mod suggest;
 mod validate;
 
@@ -22,20 +27,32 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use args::{CallArgs, EstimateArgs, FactorsArgs, FactorsCommand, Format, RegistryArgs, ResolveArgs};
+pub use args::{
+    CallArgs, CompareArgs, CompletionsArgs, EstimateArgs, ExplainArgs, FactorsArgs, FactorsCheckArgs, FactorsCommand,
+    Format, ImportArgs, ListArgs, RegistryArgs, ResolveArgs, ShowArgs,
+};
 pub use check::{CheckArgs, CheckError, CheckFormat, Count, check};
+pub use compare::compare;
 pub use console::{CommandError, Console};
 pub use demo::{DemoError, demo};
 pub use estimate::estimate;
+pub use explain::explain;
 pub use factors::factors;
 pub use health::{HealthError, health};
 pub use print_config::{PrintConfigError, print_config};
 pub use run::{RunError, run};
+pub use shell::{completions, man};
 pub use validate::validate;
 
 /// OTLP in, OTLP out: adds the energy and CO2e of every GenAI model call to its span.
 #[derive(Debug, Clone, PartialEq, Parser)]
-#[command(name = "gramtrace", version, arg_required_else_help = true)]
+#[command(
+    name = "gramtrace",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 it did not work, or is not so; 2 the question is wrong: arguments, names or files \
+                  that cannot be used; 3 `check` cannot tell. The service ends with 128 and the signal's number where a second one ends it at once."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -58,6 +75,10 @@ pub enum Command {
     /// cache_write_tokens, reasoning_tokens, duration_s, zone, region and time, as many as there are, and writes the rows
     /// with their answers. A row that has none says why in `error`. Ends with 2 where a question cannot be answered.
     Estimate(EstimateArgs),
+    /// Put the same tokens under every method side by side, or over --models, or over --zones
+    Compare(CompareArgs),
+    /// Explain the receipts of a captured export of traces, down to the arithmetic
+    Explain(ExplainArgs),
     /// Ask the registry: which models, which numbers, which names
     Factors(FactorsArgs),
     /// Check a configuration: print nothing and end with 0, or print what is wrong and end with 1
@@ -70,6 +91,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Print the effective configuration, with defaults filled in and secrets left out
     PrintConfig(PrintConfigArgs),
+    /// Write the completions for a shell: source them, or put them where it looks
+    Completions(CompletionsArgs),
+    /// Write the manual page, in roff: `gramtrace man | man -l -`
+    Man,
 }
 
 /// What `run` takes.

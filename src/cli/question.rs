@@ -51,6 +51,8 @@ pub(super) struct Answerer<'r> {
     pub(super) method: Method,
     /// Whether names that somebody may have meant are looked for.
     pub(super) suggests: bool,
+    /// Whether EcoLogits' table is asked for exactly its names, as the package itself is.
+    pub(super) is_strict: bool,
 }
 
 impl Trouble {
@@ -103,11 +105,11 @@ impl Answerer<'_> {
             return Ok(model.map(|model| Resolution { model, matched: Match::DeploymentMap, region_hint }));
         }
         let found = match self.method {
-            Method::EcoLogits => {
+            Method::EcoLogits if self.is_strict => {
                 let strict = self.registry.ecologits(question.provider, question.model);
                 Some(strict.map_err(|error| self.not_at_ecologits(question, &error))?)
             }
-            Method::PhaseAware | Method::Tracker => {
+            Method::PhaseAware | Method::EcoLogits | Method::Tracker => {
                 let provider = Some(question.provider).filter(|provider| !provider.is_empty());
                 self.method.resolve(self.registry, question.model, provider, question.at)
             }
@@ -191,7 +193,7 @@ impl Answerer<'_> {
             return Ok(self.registry.place(&query));
         }
         let zone = match self.method {
-            Method::EcoLogits => self.registry.ecologits_zone(question.zone).map_err(|error| {
+            Method::EcoLogits if self.is_strict => self.registry.ecologits_zone(question.zone).map_err(|error| {
                 let is_elsewhere = self.registry.zone_by_code(question.zone).is_some();
                 let advice = if is_elsewhere {
                     "; this method has countries, by their three letters".to_owned()
@@ -200,10 +202,12 @@ impl Answerer<'_> {
                 };
                 Trouble::error(format!("{error}{advice}"))
             })?,
-            Method::PhaseAware | Method::Tracker => self.registry.zone_by_code(question.zone).ok_or_else(|| {
-                let advice = suggest::zones(self.registry, question.zone);
-                Trouble::error(format!("there is no zone `{}`{advice}", shortened(question.zone)))
-            })?,
+            Method::PhaseAware | Method::EcoLogits | Method::Tracker => {
+                self.registry.zone_by_code(question.zone).ok_or_else(|| {
+                    let advice = suggest::zones(self.registry, question.zone);
+                    Trouble::error(format!("there is no zone `{}`{advice}", shortened(question.zone)))
+                })?
+            }
         };
         Ok(Place { basis: Basis::Configured, ..self.registry.place_in(&query, zone) })
     }

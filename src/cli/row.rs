@@ -105,6 +105,11 @@ pub(super) fn cells<'a>(answerer: &Answerer<'a>, answer: &Answer<'a>) -> [Cell<'
     cells
 }
 
+/// Says another status than `ok`: one that a span has beside its figures.
+pub(super) fn state<'a>(cells: &mut [Cell<'a>; WIDTH], status: &'a str) {
+    cells[STATUS] = Cell::Text(status);
+}
+
 fn identity<'a>(
     cells: &mut [Cell<'a>; WIDTH],
     registry: &'a Registry,

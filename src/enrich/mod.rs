@@ -24,6 +24,7 @@ use bytes::Bytes;
 pub use claim::{Books, Claim, SharedMemory};
 pub use emission::{Costliest, Emission, Origin};
 pub use labels::{LONGEST_LABEL, LabelSettings, LabelledAttribute};
+pub(crate) use plan::Decided;
 pub use plan::Plan;
 pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};

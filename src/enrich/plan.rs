@@ -57,7 +57,39 @@ pub(crate) struct Call<'a> {
     pub(super) priced: Option<Priced>,
 }
 
+/// A span of the GenAI kind with what was decided about it, for those who explain it.
+#[derive(Debug)]
+pub(crate) struct Decided<'p> {
+    pub(crate) fields: &'p SpanFields<'p>,
+    pub(crate) status: Status,
+    /// The model's name as the span has it.
+    pub(crate) name: Option<&'p str>,
+    pub(crate) usage: Option<TokenUsage>,
+    /// What the span is given.
+    pub(crate) priced: Option<&'p Priced>,
+}
+
 impl<'a> Plan<'a> {
+    /// Every span of the request, of whatever kind.
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The spans of the GenAI kind, in the order of the wire, once they are settled.
+    pub(crate) fn decided(&self) -> impl Iterator<Item = Decided<'_>> {
+        self.spans.iter().map(|span| {
+            let call = span.call.as_ref();
+            let has_value = matches!(span.status, Status::Ok | Status::Repriced);
+            Decided {
+                fields: &span.fields,
+                status: span.status,
+                name: call.and_then(|call| call.name),
+                usage: call.map(|call| call.usage),
+                priced: call.and_then(|call| call.priced.as_ref()).filter(|_| has_value),
+            }
+        })
+    }
+
     fn of(request: &'a [u8]) -> Self {
         let (spans, enriched, roots, totals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { request, spans, enriched, roots, totals, total: 0, enriched_before: 0 }

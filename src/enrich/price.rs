@@ -39,10 +39,10 @@ pub enum UnknownModels {
 /// A call with a place, and the estimate for both.
 #[derive(Debug)]
 pub(crate) struct Priced {
-    pub(super) call: ModelCall,
+    pub(crate) call: ModelCall,
     /// How the model was found; `None` where only metered energy is known.
-    pub(super) matched: Option<Match>,
-    pub(super) estimate: Estimate,
+    pub(crate) matched: Option<Match>,
+    pub(crate) estimate: Estimate,
 }
 
 impl Priced {

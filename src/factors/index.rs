@@ -152,6 +152,11 @@ impl NameIndex {
         Self { names: names.into(), spellings: spellings.into() }
     }
 
+    /// Every name of a model, in order.
+    pub(super) fn names_of<'n>(&'n self, id: &'n str) -> impl Iterator<Item = &'n str> {
+        self.names.iter().filter(move |entry| *entry.id == *id).map(|entry| &*entry.name)
+    }
+
     /// What EcoLogits finds: the very name at the very provider.
     pub(super) fn exact(&self, provider: Provider, name: &str) -> Option<&NamedModel> {
         self.named(name).iter().find(|entry| entry.provider == Some(provider) && *entry.name == *name)

@@ -241,6 +241,11 @@ impl Registry {
         meant.min_by_key(|(_, model)| rank(model)).map(|(at, _)| at)
     }
 
+    /// Every name under which the model with this id is found, in order; other spellings of them are found, too.
+    pub fn names_of<'r>(&'r self, id: &'r str) -> impl Iterator<Item = &'r str> {
+        self.names.names_of(id)
+    }
+
     /// What to say about a code that no zone has.
     pub(super) fn unknown_zone(&self, code: &str) -> String {
         let codes: Vec<&str> = self.zones.iter().map(Zone::code).collect();

@@ -11,7 +11,7 @@ mod sum;
 mod table;
 mod totals;
 
-pub(crate) use columns::{clean, fit, left, width};
+pub(crate) use columns::{clean, fit, left, right, width};
 pub use line::{detail, line};
 pub use receipts::{Range, Receipt, Receipts};
 pub use table::{Row, Style, table};

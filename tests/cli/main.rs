@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so by panicking
 
 mod batch;
+mod compare;
 mod estimate;
+mod explain;
+mod factors;
 mod resolve;
 
 use std::io::Write;
