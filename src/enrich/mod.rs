@@ -4,6 +4,7 @@
 
 mod claim;
 mod emission;
+mod known;
 mod labels;
 mod plan;
 mod price;
@@ -34,12 +35,13 @@ pub use terms::Terms;
 pub use traces::{SharedLedger, TraceBooks};
 
 use crate::estimate::Method;
-use crate::factors::Registry;
+use crate::factors::{Moment, Registry};
 use crate::genai::{Claims, Extensions, Fingerprints, KeyTable, Meaning, Memory, MemorySettings, RoleRules};
 use crate::otlp::{Splice, WireError};
 use crate::semconv::out;
 use crate::trace::ledger::LedgerSettings;
 use claim::lock;
+use known::KnownSets;
 use receipt::ReceiptWriter;
 use root::RootWriter;
 use terms::SharedTerms;
@@ -113,6 +115,8 @@ pub struct Enricher {
     root_writer: RootWriter,
     ledger: SharedLedger,
     terms: SharedTerms,
+    known: KnownSets,
+    turning_points: Box<[Moment]>,
     labels: LabelSettings,
 }
 
@@ -151,6 +155,7 @@ impl Enricher {
         let names = lock(&memory).names();
         let keys = keys(settings);
         Self {
+            turning_points: registry.turning_points().into(),
             name: settings.name.clone(),
             registry,
             method: settings.method,
@@ -166,6 +171,7 @@ impl Enricher {
             root_writer: RootWriter::new(&settings.prefix, settings.band_bounds_g, settings.significant_digits),
             ledger,
             terms: SharedTerms::default(),
+            known: KnownSets::default(),
             labels: settings.labels.clone(),
         }
     }
@@ -240,7 +246,7 @@ impl Enricher {
     /// Appends the receipts of a settled plan, and the totals of traces to their roots.
     #[must_use]
     pub fn splice(&self, request: &Bytes, plan: &Plan<'_>) -> Bytes {
-        let mut splice = Splice::default();
+        let mut splice = Splice::with_capacity(plan.spans.len(), plan.spans.len() * self.receipts.usual_len());
         let mut constants = receipt::Constants::default();
         for (at, span, totals) in plan.growing() {
             splice.append([at.resource_spans, at.scope_spans], at.span, |out| {

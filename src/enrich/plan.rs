@@ -2,7 +2,8 @@
 //! Which of several reports of one call counts is not decided here.
 
 use super::Enricher;
-use super::price::{Named, Priced};
+use super::known::Known;
+use super::price::Priced;
 use super::root;
 use super::served::Served;
 use super::traces::RootTotals;
@@ -128,6 +129,7 @@ impl Enricher {
     pub fn plan<'a>(&self, request: &'a [u8]) -> Result<Plan<'a>, WireError> {
         let mut hits = Hits::default();
         let mut plan = Plan::of(request);
+        let mut known = None;
         let wants_roots = self.traces().has_traces();
         plan.total = walk(request, |at| {
             if wants_roots && !root::has_parent(request, at.span)? {
@@ -156,18 +158,28 @@ impl Enricher {
                 return Ok(());
             }
             if role != Role::Aggregate {
-                self.read_call(request, &hits, &mut span)?;
+                let known = known.get_or_insert_with(|| self.known.take());
+                self.read_call(request, &hits, &mut span, known)?;
             }
             plan.spans.push(span);
             Ok(())
         })?;
+        if let Some(known) = known {
+            self.known.put(known);
+        }
         Ok(plan)
     }
 
     /// Reads the usage of a span that may report a call, and prices it.
-    fn read_call<'a>(&self, request: &'a [u8], hits: &Hits, span: &mut PlannedSpan<'a>) -> Result<(), WireError> {
-        let served = Served::read(request, hits);
-        span.served = served;
+    fn read_call<'a>(
+        &self,
+        request: &'a [u8],
+        hits: &Hits,
+        span: &mut PlannedSpan<'a>,
+        known: &mut Known,
+    ) -> Result<(), WireError> {
+        let finding = self.finding(request, hits, span, known);
+        span.served = finding.served.read(request, hits);
         let Some(mut call) = self.read_usage(request, hits, span)? else {
             span.status = match span.role {
                 Role::Inference | Role::Unlisted if span.fields.error => Status::Error,
@@ -176,13 +188,12 @@ impl Enricher {
             };
             return Ok(());
         };
-        let names = hits.strings(request, Meaning::Model);
-        call.name = names.first().copied();
-        call.priced = self.price(&Named { request, hits, names: &names, served }, call.usage, span);
-        span.status = match (&call.priced, names.is_empty()) {
+        call.name = hits.string(request, Meaning::Model);
+        call.priced = self.price(&finding, call.usage, span.fields.duration_s());
+        span.status = match (&call.priced, finding.is_named) {
             (Some(_), _) => Status::Ok,
-            (None, false) => Status::UnknownModel,
-            (None, true) => Status::NoModel,
+            (None, true) => Status::UnknownModel,
+            (None, false) => Status::NoModel,
         };
         span.call = Some(call);
         Ok(())

@@ -1,19 +1,22 @@
 //! Price: from the names, the place and the usage on one span to an estimate. What was metered goes first, then the
 //! operator's deployments, then the method's own look-up, then a class value where the policy allows it.
 
-use crate::estimate::{Estimate, Metered, ModelCall};
+use std::borrow::Cow;
+
+use crate::estimate::{Estimate, Metered, ModelCall, Rates};
 use crate::factors::{
-    Boundary, Deployment, Match, MeteredEnergy, ModelKind, Moment, Place, PlaceQuery, Resolution, SiteId, region_hint,
+    Boundary, Deployment, Match, MeteredEnergy, ModelId, ModelKind, Moment, Place, PlaceQuery, Resolution, region_hint,
 };
-use crate::genai::{Hits, Meaning};
+use crate::genai::{Hits, Meaning, Meanings};
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Field, Reader, SpanAt, Value};
 use crate::semconv::read;
 use crate::units::{TokenUsage, WattHours};
 
 use super::Enricher;
+use super::known::Known;
 use super::plan::PlannedSpan;
-use super::served::Served;
+use super::served::{Served, ServedBy};
 
 /// Where spans carry the energy that somebody metered.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,9 +78,83 @@ impl<'n> Named<'n> {
     }
 }
 
+/// What the names on a span come to. Holds for every span that has the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Finding {
+    /// Who serves its model.
+    pub(super) served: ServedBy,
+    /// Whether the span names a model at all.
+    pub(super) is_named: bool,
+    pub(super) priced: Option<Terms>,
+}
+
+/// A model at a place, with what its calls have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    model: Option<ModelId>,
+    matched: Option<Match>,
+    place: Place,
+    metered: Option<Metered>,
+    rates: Option<Rates>,
+}
+
+/// What a finding depends on beside time, the service, and energy on the span itself.
+const NAMES: Meanings =
+    Meanings::of(&[Meaning::Model, Meaning::Provider, Meaning::CloudRegion, Meaning::ServerAddress]);
+/// And where models that are not known get the value of a class.
+const NAMES_AND_KIND: Meanings = Meanings::of(&[
+    Meaning::Model,
+    Meaning::Provider,
+    Meaning::CloudRegion,
+    Meaning::ServerAddress,
+    Meaning::Operation,
+    Meaning::OpenInferenceKind,
+    Meaning::AiOperation,
+    Meaning::MlflowSpanType,
+]);
+
 impl Enricher {
-    /// What a call's usage took, where it ran.
-    pub(super) fn price(&self, named: &Named<'_>, usage: TokenUsage, span: &PlannedSpan<'_>) -> Option<Priced> {
+    /// What the names on a span come to, from what is known where it is.
+    pub(super) fn finding<'k>(
+        &self,
+        request: &[u8],
+        hits: &Hits,
+        span: &PlannedSpan<'_>,
+        known: &'k mut Known,
+    ) -> Cow<'k, Finding> {
+        if self.energy.is_some() && hits.has(Meaning::MeteredEnergy) {
+            return Cow::Owned(self.find(request, hits, span));
+        }
+        // Each part has its length or is the last, so that no two different spans have one key.
+        let write = |key: &mut Vec<u8>| {
+            key.extend_from_slice(&self.epoch(span.fields.start_ns).to_le_bytes());
+            if self.registry.has_hours() {
+                let hour = Moment::from_unix_ns(span.fields.end_ns).map_or(i64::MIN, Moment::hour);
+                key.extend_from_slice(&hour.to_le_bytes());
+            }
+            let service = self.service_with_site(request, &span.at).unwrap_or_default();
+            key.extend_from_slice(&service.len().to_le_bytes());
+            key.extend_from_slice(service.as_bytes());
+            let names = if self.unknown_models == UnknownModels::Skip { NAMES } else { NAMES_AND_KIND };
+            hits.append_signature(request, names, key);
+        };
+        Cow::Borrowed(known.get(write, || self.find(request, hits, span)))
+    }
+
+    /// The time between two turning points of names that a moment is in; 0 where it is not known.
+    fn epoch(&self, start_ns: u64) -> usize {
+        Moment::from_unix_ns(start_ns).map_or(0, |at| 1 + self.turning_points.partition_point(|turn| *turn <= at))
+    }
+
+    fn find(&self, request: &[u8], hits: &Hits, span: &PlannedSpan<'_>) -> Finding {
+        let names = hits.strings(request, Meaning::Model);
+        let served = ServedBy::find(request, hits);
+        let named = Named { request, hits, names: &names, served: served.read(request, hits) };
+        Finding { served, is_named: !names.is_empty(), priced: self.terms_of(&named, span) }
+    }
+
+    /// Which model the names mean, where it is computed, and what that makes of a token.
+    fn terms_of(&self, named: &Named<'_>, span: &PlannedSpan<'_>) -> Option<Terms> {
         let deployment = self.deployment(named);
         let metered = self.metered(named, deployment);
         let started = Moment::from_unix_ns(span.fields.start_ns);
@@ -87,19 +164,28 @@ impl Enricher {
         if found.is_none() && metered.is_none() {
             return None;
         }
-        let model = found.map(|found| found.model);
+        let (model, matched) = (found.map(|found| found.model), found.map(|found| found.matched));
         let place = self.registry.place(&PlaceQuery {
             provider: named.served.of_host.or(named.served.stated),
             model,
-            site: deployment.and_then(Deployment::site).or_else(|| self.site_of_service(named.request, &span.at)),
+            site: deployment
+                .and_then(Deployment::site)
+                .or_else(|| self.registry.site_of_service(self.service_with_site(named.request, &span.at)?)),
             span_region: named.string(Meaning::CloudRegion),
             server_address: named.string(Meaning::ServerAddress),
             region_hint: found.and_then(|found| found.region_hint),
             at: Moment::from_unix_ns(span.fields.end_ns),
         });
-        let call = ModelCall { model, place, usage, duration_s: span.fields.duration_s(), metered };
-        let estimate = self.method.estimate(&self.registry, &call)?;
-        Some(Priced { call, matched: found.map(|found| found.matched), estimate })
+        let any_call = ModelCall { model, place, usage: TokenUsage::default(), duration_s: None, metered };
+        Some(Terms { model, matched, place, metered, rates: self.method.rates(&self.registry, &any_call) })
+    }
+
+    /// What a call's usage took, by what its names come to.
+    pub(super) fn price(&self, finding: &Finding, usage: TokenUsage, duration_s: Option<f64>) -> Option<Priced> {
+        let Terms { model, matched, place, metered, rates } = finding.priced.as_ref()?;
+        let call = ModelCall { model: *model, place: *place, usage, duration_s, metered: *metered };
+        let estimate = self.method.estimate_by(rates.as_ref(), &self.registry, &call)?;
+        Some(Priced { call, matched: *matched, estimate })
     }
 
     /// The operator's map first, then the method's own look-up.
@@ -136,8 +222,8 @@ impl Enricher {
         of_call.or_else(|| deployment?.energy().copied().map(Metered::Deployment))
     }
 
-    /// The site of the service that called; resources are read only where some service has one.
-    fn site_of_service(&self, request: &[u8], at: &SpanAt) -> Option<SiteId> {
+    /// The service that called; resources are read only where some service has a site.
+    fn service_with_site<'a>(&self, request: &'a [u8], at: &SpanAt) -> Option<&'a str> {
         if !self.registry.has_service_sites() {
             return None;
         }
@@ -148,7 +234,7 @@ impl Enricher {
                 && key == read::SERVICE_NAME.as_bytes()
                 && let Ok(Any::String(name)) = value::any(request, value)
             {
-                return self.registry.site_of_service(std::str::from_utf8(name).ok()?);
+                return std::str::from_utf8(name).ok();
             }
         }
         None

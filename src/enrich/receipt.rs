@@ -8,7 +8,7 @@ use super::rounding::round_significant;
 use crate::estimate::Metered;
 use crate::factors::{Hourly, Match, ModelId, Place, Registry};
 use crate::genai::Status;
-use crate::otlp::value::{append_double, append_int, append_string};
+use crate::otlp::value::{DoubleKey, append_int, append_string, encoded_string};
 use crate::semconv::out;
 use crate::units::{Quantity, Tokens};
 
@@ -40,11 +40,13 @@ pub enum Band {
 }
 
 impl Band {
+    /// Every band, the lowest first.
+    const ALL: [Self; 5] = [Self::VeryLow, Self::Low, Self::Medium, Self::High, Self::VeryHigh];
+
     /// The band of `co2e_g` grams between ascending `bounds_g`.
     #[must_use]
     pub fn of(co2e_g: f64, bounds_g: &[f64; 4]) -> Self {
-        let bands = [Self::VeryLow, Self::Low, Self::Medium, Self::High];
-        bounds_g.iter().zip(bands).find(|(bound, _)| co2e_g < **bound).map_or(Self::VeryHigh, |(_, band)| band)
+        bounds_g.iter().zip(Self::ALL).find(|(bound, _)| co2e_g < **bound).map_or(Self::VeryHigh, |(_, band)| band)
     }
 
     /// The value of the attribute `band`.
@@ -63,11 +65,15 @@ impl Band {
 /// Every key that is written, with the prefix.
 #[derive(Debug)]
 struct Keys {
-    co2e: [String; 3],
-    energy: [String; 3],
-    embodied: [String; 3],
-    water: String,
-    status: String,
+    co2e: [DoubleKey; 3],
+    energy: [DoubleKey; 3],
+    embodied: [DoubleKey; 3],
+    alias_co2e: DoubleKey,
+    alias_energy: DoubleKey,
+    water: DoubleKey,
+    /// The whole attribute for each of [`Status::ALL`], in that order, and for each of [`Band::ALL`].
+    statuses: [Box<[u8]>; Status::ALL.len()],
+    bands: [Box<[u8]>; Band::ALL.len()],
     model: String,
     tier: String,
     matched: String,
@@ -75,28 +81,31 @@ struct Keys {
     method: String,
     registry: String,
     grid_zone: String,
-    grid_intensity: String,
+    grid_intensity: DoubleKey,
     grid_basis: String,
     grid_period: String,
-    pue: String,
+    pue: DoubleKey,
     tokens_input: String,
     tokens_output: String,
     cache_read: String,
     cache_write: String,
     reasoning: String,
-    band: String,
     source: String,
 }
 
 impl Keys {
     fn new(prefix: &str) -> Self {
         let key = |suffix: &str| format!("{prefix}{suffix}");
+        let double = |suffix: &str| DoubleKey::new(&key(suffix));
         Self {
-            co2e: [out::CO2E_LOW_G, out::CO2E_G, out::CO2E_HIGH_G].map(key),
-            energy: [out::ENERGY_LOW_WH, out::ENERGY_WH, out::ENERGY_HIGH_WH].map(key),
-            embodied: [out::EMBODIED_CO2E_LOW_G, out::EMBODIED_CO2E_G, out::EMBODIED_CO2E_HIGH_G].map(key),
-            water: key(out::WATER_ML),
-            status: key(out::STATUS),
+            co2e: [out::CO2E_LOW_G, out::CO2E_G, out::CO2E_HIGH_G].map(double),
+            energy: [out::ENERGY_LOW_WH, out::ENERGY_WH, out::ENERGY_HIGH_WH].map(double),
+            embodied: [out::EMBODIED_CO2E_LOW_G, out::EMBODIED_CO2E_G, out::EMBODIED_CO2E_HIGH_G].map(double),
+            alias_co2e: DoubleKey::new(out::ALIAS_CO2E_G),
+            alias_energy: DoubleKey::new(out::ALIAS_ENERGY_WH),
+            water: double(out::WATER_ML),
+            statuses: Status::ALL.map(|status| encoded_string(&key(out::STATUS), status.name())),
+            bands: Band::ALL.map(|band| encoded_string(&key(out::BAND), band.name())),
             model: key(out::MODEL),
             tier: key(out::TIER),
             matched: key(out::MATCH),
@@ -104,16 +113,15 @@ impl Keys {
             method: key(out::METHOD),
             registry: key(out::REGISTRY),
             grid_zone: key(out::GRID_ZONE),
-            grid_intensity: key(out::GRID_G_PER_KWH),
+            grid_intensity: double(out::GRID_G_PER_KWH),
             grid_basis: key(out::GRID_BASIS),
             grid_period: key(out::GRID_PERIOD),
-            pue: key(out::PUE),
+            pue: double(out::PUE),
             tokens_input: key(out::TOKENS_INPUT),
             tokens_output: key(out::TOKENS_OUTPUT),
             cache_read: key(out::TOKENS_CACHE_READ),
             cache_write: key(out::TOKENS_CACHE_WRITE),
             reasoning: key(out::TOKENS_REASONING),
-            band: key(out::BAND),
             source: key(out::SOURCE),
         }
     }
@@ -146,6 +154,15 @@ impl ReceiptWriter {
         Self { settings: settings.clone(), keys: Keys::new(&settings.prefix) }
     }
 
+    /// Bytes of a usual receipt.
+    pub(super) const fn usual_len(&self) -> usize {
+        match self.settings.detail {
+            Detail::Headline => 320,
+            Detail::Standard => 1024,
+            Detail::Full => 1408,
+        }
+    }
+
     /// Appends the receipt of one span.
     pub(super) fn write(
         &self,
@@ -154,7 +171,7 @@ impl ReceiptWriter {
         registry: &Registry,
         constants: &mut Constants,
     ) {
-        append_string(out, &self.keys.status, span.status.name());
+        out.extend_from_slice(&self.keys.statuses[span.status as usize]);
         let Some(call) = &span.call else { return };
         // Of a call whose first report had no value, a later one brings the value and not the tokens.
         let (has_value, has_tokens) = match span.status {
@@ -181,9 +198,9 @@ impl ReceiptWriter {
             self.double(out, &self.keys.energy[1], energy.value().get());
         }
         if has_gen_ai_key && self.settings.gen_ai_alias {
-            self.double(out, out::ALIAS_CO2E_G, co2e_g);
+            self.double(out, &self.keys.alias_co2e, co2e_g);
             if let Some(energy) = &estimate.energy_wh {
-                self.double(out, out::ALIAS_ENERGY_WH, energy.value().get());
+                self.double(out, &self.keys.alias_energy, energy.value().get());
             }
         }
         if detail < Detail::Standard {
@@ -202,7 +219,7 @@ impl ReceiptWriter {
         if let (Detail::Full, Some(water)) = (detail, &estimate.water_ml) {
             self.double(out, &self.keys.water, water.value().get());
         }
-        append_string(out, &self.keys.band, Band::of(co2e_g, &self.settings.band_bounds_g).name());
+        out.extend_from_slice(&self.keys.bands[Band::of(co2e_g, &self.settings.band_bounds_g) as usize]);
     }
 
     /// What does not depend on the call, only on model, match and place.
@@ -266,13 +283,13 @@ impl ReceiptWriter {
         }
     }
 
-    fn bounds<T: Quantity>(&self, out: &mut Vec<u8>, keys: &[String; 3], low: T, high: T) {
+    fn bounds<T: Quantity>(&self, out: &mut Vec<u8>, keys: &[DoubleKey; 3], low: T, high: T) {
         self.double(out, &keys[0], low.get());
         self.double(out, &keys[2], high.get());
     }
 
-    fn double(&self, out: &mut Vec<u8>, key: &str, value: f64) {
-        append_double(out, key, round_significant(value, self.settings.significant_digits));
+    fn double(&self, out: &mut Vec<u8>, key: &DoubleKey, value: f64) {
+        key.append(out, round_significant(value, self.settings.significant_digits));
     }
 }
 
@@ -296,6 +313,12 @@ impl Constants {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_encoded_once_is_found_by_its_place() {
+        assert!(Status::ALL.iter().enumerate().all(|(at, status)| *status as usize == at));
+        assert!(Band::ALL.iter().enumerate().all(|(at, band)| *band as usize == at));
+    }
 
     #[test]
     fn a_band_begins_at_its_lower_bound() {

@@ -15,18 +15,42 @@ pub(crate) fn round_significant(value: f64, digits: u8) -> f64 {
     if digits >= ALL_DIGITS || value == 0.0 || !value.is_finite() {
         return value;
     }
-    let shift = i32::from(digits.max(1)) - 1 - exponent_of(value);
-    let power = usize::try_from(shift.abs()).ok().and_then(|shift| EXACT.get(shift)).filter(|_| digits <= 15);
-    power.and_then(|power| round_scaled(value, *power, shift >= 0)).unwrap_or_else(|| round_exactly(value, digits))
+    let rounded = round_scaled(value.abs(), digits.max(1));
+    rounded.map_or_else(|| round_exactly(value, digits), |rounded| rounded.copysign(value))
 }
 
-/// Rounds `value` scaled by an exact power of ten; `None` where the rounding of the scaled number itself may have moved
-/// it over a tie.
-fn round_scaled(value: f64, power: f64, up: bool) -> Option<f64> {
-    let scaled = if up { value * power } else { value / power };
-    let to_tie = (scaled.abs().fract() - 0.5).abs();
-    let rounded = scaled.round();
-    (to_tie > scaled.abs() * f64::EPSILON).then(|| if up { rounded / power } else { rounded * power })
+/// Scales a positive value by an exact power of ten to a whole number of `digits` digits, and rounds that. `None` where
+/// there is no such power, or where the rounding of the scaled number itself may have moved it over a tie.
+fn round_scaled(value: f64, digits: u8) -> Option<f64> {
+    let (least, most) = (EXACT.get(usize::from(digits) - 1)?, EXACT.get(usize::from(digits)).filter(|_| digits <= 15)?);
+    let mut shift = i32::from(digits) - 1 - exponent_near(value);
+    let (mut power, mut scaled) = scale(value, shift)?;
+    // Scaling is monotonic: what is off by one is seen, and what only rounds up to the next power of ten is that power.
+    if scaled < *least {
+        shift += 1;
+        (power, scaled) = scale(value, shift)?;
+    } else if scaled >= *most {
+        shift -= 1;
+        (power, scaled) = scale(value, shift)?;
+    }
+    let whole = whole_part(scaled);
+    let rest = scaled - whole;
+    let rounded = if rest >= 0.5 { whole + 1.0 } else { whole };
+    let is_sure = (rest - 0.5).abs() > scaled * f64::EPSILON;
+    is_sure.then(|| if shift >= 0 { rounded / power } else { rounded * power })
+}
+
+/// The value times ten to the power of `shift`, and that power without its sign.
+#[inline]
+fn scale(value: f64, shift: i32) -> Option<(f64, f64)> {
+    let power = *EXACT.get(shift.unsigned_abs() as usize)?;
+    Some((power, if shift >= 0 { value * power } else { value / power }))
+}
+
+/// A positive number below 10^16 without its fraction.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // positive, and below 2^63
+fn whole_part(number: f64) -> f64 {
+    (number as u64) as f64
 }
 
 /// By way of decimal digits: exact, and slower.
@@ -34,15 +58,10 @@ fn round_exactly(value: f64, digits: u8) -> f64 {
     format!("{value:.*e}", usize::from(digits.max(1)) - 1).parse().unwrap_or(value)
 }
 
-/// The decimal exponent of a finite value that is not 0.
-#[allow(clippy::cast_possible_truncation)] // at most 308 either way
-fn exponent_of(value: f64) -> i32 {
-    let estimate = value.abs().log10().floor() as i32;
-    // log10 rounds: just below a power of ten it may give the power.
-    match usize::try_from(estimate.unsigned_abs()).ok().and_then(|index| EXACT.get(index)) {
-        Some(power) if estimate >= 0 && value.abs() < *power => estimate - 1,
-        _ => estimate,
-    }
+/// The decimal exponent of a positive value, or one less: from the binary one, by log10(2) = 1233/4096 and a little.
+fn exponent_near(value: f64) -> i32 {
+    let exponent = (value.to_bits() >> 52) as u16;
+    ((i32::from(exponent) - 1023) * 1233) >> 12
 }
 
 #[cfg(test)]

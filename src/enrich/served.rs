@@ -13,13 +13,31 @@ pub(super) struct Served<'a> {
     pub(super) of_host: Option<&'static str>,
 }
 
-impl<'a> Served<'a> {
-    pub(super) fn read(request: &'a [u8], hits: &Hits) -> Self {
+/// The same for every span that has the same names and host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct ServedBy {
+    /// Which of the provider's names, by rank, is stated.
+    pub(super) stated: Option<usize>,
+    pub(super) of_host: Option<&'static str>,
+}
+
+impl ServedBy {
+    pub(super) fn find(request: &[u8], hits: &Hits) -> Self {
         let names = hits.strings(request, Meaning::Provider);
-        if let Some(&name) = names.iter().find(|name| ProviderHint::read(name) != ProviderHint::Unstated) {
-            return Self { stated: Some(name), of_host: None };
+        if let Some(at) = names.iter().position(|name| ProviderHint::read(name) != ProviderHint::Unstated) {
+            return Self { stated: Some(at), of_host: None };
         }
         let of_host = hits.string(request, Meaning::ServerAddress).and_then(provider_of_host);
-        Self { stated: names.first().copied(), of_host }
+        Self { stated: (!names.is_empty()).then_some(0), of_host }
+    }
+
+    /// In the words of one span.
+    pub(super) fn read<'a>(self, request: &'a [u8], hits: &Hits) -> Served<'a> {
+        let stated = match self.stated {
+            Some(0) => hits.string(request, Meaning::Provider),
+            Some(at) => hits.strings(request, Meaning::Provider).get(at).copied(),
+            None => None,
+        };
+        Served { stated, of_host: self.of_host }
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::factors::{MeteredEnergy, Registry, Tier};
 
-use super::phase::{self, Classes, Inputs};
-use super::{Estimate, Metered, ModelCall};
+use super::phase::{self, Classes, Inputs, Rates};
+use super::{Metered, ModelCall};
 use crate::units::{TokenUsage, Tokens};
 
 /// The id that stands on a span in place of a method's.
@@ -24,12 +24,12 @@ pub fn facility_wh(metered_wh: f64, machine: f64, pue: f64) -> f64 {
     phase::facility_wh(&inputs, &TokenUsage { input: Tokens::ZERO, ..TokenUsage::default() })
 }
 
-pub(super) fn estimate(registry: &Registry, call: &ModelCall, metered: &Metered) -> Option<Estimate> {
+pub(super) fn rates(registry: &Registry, call: &ModelCall, metered: &Metered) -> Option<Rates> {
     let constants = registry.phase()?;
     let factor = phase::tier_factor(constants, Tier::A, None);
     let classes = match metered {
         Metered::Call(MeteredEnergy { energy, boundary }) => Classes::of_request(energy.get(), factor, *boundary),
         Metered::Deployment(own) => phase::of_factor(own, factor),
     };
-    phase::around(registry, call, Tier::A, &classes)
+    Rates::of(registry, call, Tier::A, &classes)
 }

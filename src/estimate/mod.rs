@@ -9,6 +9,8 @@ pub mod scenario;
 mod tests;
 pub mod tracker;
 
+pub use phase::Rates;
+
 use crate::factors::{
     Deployment, ECOLOGITS, EnergyFactor, FacilityId, MeteredEnergy, ModelId, Moment, Place, Registry, Resolution,
     TRACKER, Tier, ZoneId,
@@ -135,12 +137,31 @@ impl Method {
     #[must_use]
     pub fn estimate(self, registry: &Registry, call: &ModelCall) -> Option<Estimate> {
         if let Some(metered) = &call.metered {
-            return metered::estimate(registry, call, metered);
+            return metered::rates(registry, call, metered)?.estimate(registry, call);
         }
         match self {
             Self::PhaseAware => phase::estimate(registry, call),
             Self::EcoLogits => Some(ecologits::Bounds::of(registry, call)?.estimate()),
             Self::Tracker => tracker::estimate(registry, call),
+        }
+    }
+
+    /// What calls have in common that differ in tokens and duration alone, where there is anything to have computed once.
+    #[must_use]
+    pub fn rates(self, registry: &Registry, call: &ModelCall) -> Option<Rates> {
+        match (&call.metered, self) {
+            (Some(metered), _) => metered::rates(registry, call, metered),
+            (None, Self::PhaseAware) => phase::rates(registry, call),
+            (None, Self::EcoLogits | Self::Tracker) => None,
+        }
+    }
+
+    /// As [`Self::estimate`], to the bit, by the rates of a call that differs in tokens and duration alone.
+    #[must_use]
+    pub fn estimate_by(self, rates: Option<&Rates>, registry: &Registry, call: &ModelCall) -> Option<Estimate> {
+        match rates {
+            Some(rates) => rates.estimate(registry, call),
+            None => self.estimate(registry, call),
         }
     }
 

@@ -205,7 +205,13 @@ pub(super) fn estimate(registry: &Registry, call: &ModelCall) -> Option<Estimate
         let factor = tier_factor(constants, model.tier(), model.architecture());
         return Some(tracker::from_grams(tracker::grams(own, &call.usage), model.tier(), factor));
     }
-    around(registry, call, model.tier(), &Classes::of(constants, model)?)
+    Rates::of(registry, call, model.tier(), &Classes::of(constants, model)?)?.estimate(registry, call)
+}
+
+/// What the calls of a model at a place have in common; `None` where its factor is one in grams.
+pub(super) fn rates(registry: &Registry, call: &ModelCall) -> Option<Rates> {
+    let model = registry.model(call.model?)?;
+    Rates::of(registry, call, model.tier(), &Classes::of(registry.phase()?, model)?)
 }
 
 /// What a call's value is computed from, and the boundary of its factor; for those who want to see the arithmetic. `None`
@@ -338,13 +344,28 @@ pub(super) fn of_factor(own: &EnergyFactor, factor: f64) -> Classes {
     }
 }
 
-/// From tokens to everything around them, at the place of the call.
-pub(super) fn around(registry: &Registry, call: &ModelCall, tier: Tier, classes: &Classes) -> Option<Estimate> {
-    let facility = registry.facility(facility_of(registry, call))?;
-    let pue = Ends::of(&classes.boundary.pue(facility.pue()));
-    let inputs = classes.inputs(registry.phase()?).with(&pue, |inputs, pue| Inputs { pue, ..inputs });
-    let energy = inputs.map(|inputs| facility_wh(&inputs, &call.usage));
-    from_energy(registry, call, tier, &energy, classes.boundary)
+/// What the calls of one model at one place have in common: everything but how many tokens each took, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    inputs: Ends<Inputs>,
+    boundary: Boundary,
+    tier: Tier,
+}
+
+impl Rates {
+    /// From tokens to everything around them, at the place of the call.
+    pub(super) fn of(registry: &Registry, call: &ModelCall, tier: Tier, classes: &Classes) -> Option<Self> {
+        let facility = registry.facility(facility_of(registry, call))?;
+        let pue = Ends::of(&classes.boundary.pue(facility.pue()));
+        let inputs = classes.inputs(registry.phase()?).with(&pue, |inputs, pue| Inputs { pue, ..inputs });
+        Some(Self { inputs, boundary: classes.boundary, tier })
+    }
+
+    /// The estimate for a call of that model at that place.
+    pub(super) fn estimate(&self, registry: &Registry, call: &ModelCall) -> Option<Estimate> {
+        let energy = self.inputs.map(|inputs| facility_wh(&inputs, &call.usage));
+        from_energy(registry, call, self.tier, &energy, self.boundary)
+    }
 }
 
 /// From energy to what it causes.

@@ -157,6 +157,11 @@ impl NameIndex {
         self.names.iter().filter(move |entry| *entry.id == *id).map(|entry| &*entry.name)
     }
 
+    /// The moments at which some name begins or ceases to mean its model.
+    pub(super) fn turning_points(&self) -> impl Iterator<Item = Moment> {
+        self.names.iter().flat_map(|entry| [entry.valid.from, entry.valid.until]).flatten()
+    }
+
     /// What EcoLogits finds: the very name at the very provider.
     pub(super) fn exact(&self, provider: Provider, name: &str) -> Option<&NamedModel> {
         self.named(name).iter().find(|entry| entry.provider == Some(provider) && *entry.name == *name)

@@ -308,6 +308,21 @@ impl Registry {
         self.regions.get(at).map(|(_, zone)| *zone)
     }
 
+    /// The moments at which names change what they mean, in order.
+    #[must_use]
+    pub fn turning_points(&self) -> Vec<Moment> {
+        let mut moments: Vec<Moment> = self.names.turning_points().collect();
+        moments.sort_unstable();
+        moments.dedup();
+        moments
+    }
+
+    /// Whether any hourly intensities are loaded: without them a place is the same at any time.
+    #[must_use]
+    pub const fn has_hours(&self) -> bool {
+        !self.hours.is_empty()
+    }
+
     /// The intensity that holds at a place: its hour's where there is one, else its year's.
     #[must_use]
     pub fn intensity(&self, place: &Place) -> Option<GramsPerKwh> {

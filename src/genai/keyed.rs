@@ -6,8 +6,8 @@
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// Words that are hashed at most; what is hashed here has five.
-const WORDS: usize = 8;
+/// Words that are hashed at most; ids have up to five.
+const WORDS: usize = 64;
 
 /// The summand, then a key for each word.
 type Keys = [u128; WORDS + 1];
@@ -22,6 +22,11 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 /// Makes hashers with the keys of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keyed;
+
+impl Keyed {
+    /// How many bytes can be hashed: beyond it there are no keys of their own for them.
+    pub const MAX_BYTES: usize = (WORDS - 2) * 8;
+}
 
 /// Takes words.
 #[derive(Debug)]
@@ -60,10 +65,15 @@ impl Hasher for KeyedHasher {
         self.write_u64(number.cast_unsigned() as u64);
     }
 
-    /// Nothing that is hashed here gets here.
+    /// Of strings of bytes the length is hashed first, so zeros may fill the last word.
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            self.write_u64(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self.write_u64(u64::from_le_bytes(last));
         }
     }
 

@@ -275,6 +275,13 @@ impl KeyTable {
         self.telling.may_have(first, usize::from(len))
     }
 
+    /// Whether [`Self::get`] may find a key that begins with `first` and has `len` bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn may_mean(&self, first: u8, len: u8) -> bool {
+        self.shapes.may_have(first, usize::from(len))
+    }
+
     fn find(&self, key: &[u8]) -> Option<&Key> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = digest(key) & mask;

@@ -25,7 +25,7 @@ use report::made;
 pub use report::{Fingerprint, Fingerprints, Report, SpanId, TraceId, Verdict};
 pub use role::{Role, RoleRules};
 pub use sampling::adjusted_count;
-pub use span::{Hits, SpanFields, scan, tells};
+pub use span::{Hits, Meanings, SpanFields, scan, tells};
 pub use tokens::{RawTokens, inclusive};
 pub use verdict::{Standing, decide};
 

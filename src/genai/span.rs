@@ -94,14 +94,20 @@ pub fn tells(request: &[u8], span: Extent, keys: &KeyTable) -> Result<bool, Wire
 /// Refuses most attributes by the first byte of their key and its length.
 #[inline(always)]
 fn may_tell(pair: &[u8], keys: &KeyTable) -> bool {
+    head_of_key(pair).is_none_or(|(first, len)| keys.may_tell(first, len))
+}
+
+/// The first byte of an attribute's key, and the key's length; `None` where it is not seen at a glance.
+#[inline(always)]
+fn head_of_key(pair: &[u8]) -> Option<(u8, u8)> {
     match *pair {
-        [KEY_TAG, len @ ..0x80, first, ..] => keys.may_tell(first, len),
+        [KEY_TAG, len @ ..0x80, first, ..] => Some((first, len)),
         // The value first: the Go Collector's order.
         [VALUE_TAG, len @ ..0x80, ref rest @ ..] => match rest.get(usize::from(len)..) {
-            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => keys.may_tell(first, len),
-            _ => true,
+            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => Some((first, len)),
+            _ => None,
         },
-        _ => true,
+        _ => None,
     }
 }
 
@@ -157,6 +163,13 @@ impl Hits {
 
     #[inline]
     fn read(&mut self, request: &[u8], pair: Extent, keys: &KeyTable) -> Result<(), WireError> {
+        // Most keys mean nothing, and are not looked at but for whether they are of the conventions' own.
+        if let Some((first, len)) = head_of_key(value::slice(request, pair))
+            && !keys.may_mean(first, len)
+            && (self.gen_ai || first != b'g')
+        {
+            return Ok(());
+        }
         let (key, value) = value::key_value(request, pair)?;
         self.gen_ai |= key.starts_with(b"gen_ai.");
         if let (Some((meaning, rank)), Some(value)) = (keys.get(key), value) {
@@ -207,6 +220,17 @@ impl Hits {
                 .any(|hit| holds(non_empty_string(request, hit.value)))
     }
 
+    /// Appends every attribute with one of `meanings` as it came, in the order of the wire, so that what is read from them
+    /// is the same wherever these bytes are.
+    pub fn append_signature(&self, request: &[u8], meanings: Meanings, out: &mut Vec<u8>) {
+        for hit in self.hits.iter().filter(|hit| meanings.0 & bit(hit.meaning) != 0) {
+            let bytes = value::slice(request, hit.value);
+            out.extend_from_slice(&[hit.meaning as u8, hit.rank]);
+            out.extend_from_slice(&bytes.len().to_le_bytes());
+            out.extend_from_slice(bytes);
+        }
+    }
+
     /// The first value with this meaning that `parse` takes, by rank, then by order.
     pub fn parse<T>(&self, request: &[u8], meaning: Meaning, parse: impl Fn(Any<'_>) -> Option<T>) -> Option<T> {
         self.first(meaning, |hit| value::any(request, hit.value).ok().and_then(&parse))
@@ -225,6 +249,23 @@ impl Hits {
             }
         }
         best.map(|(_, value)| value)
+    }
+}
+
+/// A set of meanings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meanings(u32);
+
+impl Meanings {
+    /// The set of these.
+    #[must_use]
+    pub const fn of(meanings: &[Meaning]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < meanings.len() {
+            bits |= bit(meanings[at]);
+            at += 1;
+        }
+        Self(bits)
     }
 }
 

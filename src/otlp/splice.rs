@@ -35,6 +35,12 @@ impl Grown {
 }
 
 impl Splice {
+    /// A splice of about `spans` spans, to which about `bytes` are appended together.
+    #[must_use]
+    pub fn with_capacity(spans: usize, bytes: usize) -> Self {
+        Self { grown: Vec::with_capacity(2 * spans), appended: Vec::with_capacity(bytes), open: None }
+    }
+
     /// Whether nothing is appended: the request leaves as the same bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -110,6 +110,36 @@ pub fn append_double(out: &mut Vec<u8>, key: &str, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
+/// The key of attributes with a double, with everything that stands around it on the wire: encoded once, appended often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoubleKey(Box<[u8]>);
+
+impl DoubleKey {
+    /// Encodes a key.
+    #[must_use]
+    pub fn new(key: &str) -> Self {
+        let mut encoded = Vec::new();
+        append_double(&mut encoded, key, 0.0);
+        encoded.truncate(encoded.len() - size_of::<f64>());
+        Self(encoded.into())
+    }
+
+    /// Appends one `Span.attributes` field.
+    #[inline]
+    pub fn append(&self, out: &mut Vec<u8>, value: f64) {
+        out.extend_from_slice(&self.0);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// An attribute with its value, encoded once.
+#[must_use]
+pub fn encoded_string(key: &str, value: &str) -> Box<[u8]> {
+    let mut encoded = Vec::new();
+    append_string(&mut encoded, key, value);
+    encoded.into()
+}
+
 /// Appends one `Span.attributes` field with an integer.
 pub fn append_int(out: &mut Vec<u8>, key: &str, value: i64) {
     let bits = value.cast_unsigned();
