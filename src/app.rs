@@ -4,6 +4,7 @@
 mod alone;
 mod delivery;
 mod drain;
+mod guard;
 mod listening;
 mod memory;
 mod own;
@@ -19,7 +20,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::admin::Readiness;
+use crate::admin::{Lookup, Readiness};
 use crate::config::{ComponentId, Config};
 use crate::document::DocumentErrors;
 use crate::exporter::ExporterBuildError;
@@ -31,7 +32,7 @@ pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use memory::Memory;
 use own::{NextOwn, Own};
-use pipelines::Memories;
+use pipelines::{Enrichers, Memories};
 pub use registries::{check, first as first_registry};
 use senders::Senders;
 
@@ -108,6 +109,7 @@ pub struct Running {
     budget: Budget,
     /// What the process takes without requests, in bytes.
     resident: u64,
+    lookup: Lookup,
     listeners: Listeners,
     own: Option<Own>,
     tracing: Tracing,
@@ -123,6 +125,7 @@ struct Next {
     intakes: BTreeMap<ComponentId, Intake>,
     memories: Memories,
     memory: Memory,
+    enrichers: Enrichers,
     opened: Opened,
     own: NextOwn,
     drain_timeout: Duration,
@@ -141,6 +144,7 @@ impl App {
             memories: Memories::new(),
             budget: Budget::new(&surroundings.metrics),
             resident: resident_bytes().unwrap_or(0),
+            lookup: Lookup::default(),
             listeners: Listeners::default(),
             own: None,
             tracing: Tracing::default(),
@@ -220,9 +224,11 @@ impl Running {
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
         let memories = pipelines::memories(config, &self.memories);
-        let feeds = pipelines::feeds(config, &memories, &self.surroundings)?;
+        let enrichers = pipelines::enrichers(config, &memories)?;
+        let feeds = pipelines::feeds(config, &enrichers, &self.surroundings)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
-        let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics: &self.surroundings.metrics };
+        let metrics = &self.surroundings.metrics;
+        let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics, lookup: &self.lookup };
         let memory = Memory::of(config, self.resident, memory::available());
         memory.warn(config);
         let plans = settings::listeners(config, &Senders::build(config)?, memory.largest_request);
@@ -230,7 +236,8 @@ impl Running {
         // The last, and nothing is waited for behind it: what has been started is not dropped.
         let about = (&*self.instance, &self.surroundings.metrics);
         let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
-        Ok(Next { feeds, intakes, memories, memory, opened, own, drain_timeout: config.service.drain_timeout })
+        let drain_timeout = config.service.drain_timeout;
+        Ok(Next { feeds, intakes, memories, memory, enrichers, opened, own, drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
@@ -243,7 +250,7 @@ impl Running {
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, memories, memory, opened, own, drain_timeout } = next;
+        let Next { mut feeds, intakes, memories, memory, enrichers, opened, own, drain_timeout } = next;
         self.budget.set(memory.budget);
         let registries = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
         let labels = registries.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
@@ -255,6 +262,7 @@ impl Running {
         let before = std::mem::replace(&mut self.intakes, intakes);
         before.iter().filter(|(id, _)| !self.intakes.contains_key(id)).for_each(|(_, intake)| intake.end());
         self.memories = memories;
+        self.lookup.serve(enrichers.into_values().collect());
         self.listeners.switch_to(opened);
         self.drain_timeout = drain_timeout;
     }

@@ -11,11 +11,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::BuildError;
-use crate::admin::{self, HealthSettings, Readiness};
+use super::guard::guarded;
+use crate::admin::{self, HealthSettings, Lookup, LookupSettings, Readiness};
 use crate::config::ComponentId;
 use crate::receiver::{
-    BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings, LocalAddress,
-    ServerTls, ServerTlsSettings, Socket,
+    Authenticator, BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings,
+    LocalAddress, ServerTls, ServerTlsSettings, Socket,
 };
 use crate::telemetry::Metrics;
 
@@ -46,8 +47,15 @@ pub(super) enum Serves {
     Grpc(GrpcSettings),
     Http(HttpSettings),
     Health(HealthSettings),
-    Api,
+    Api(ApiSettings),
     Metrics,
+}
+
+/// What is answered at the lookup API, and to whom.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ApiSettings {
+    pub(super) auth: Option<Authenticator>,
+    pub(super) lookup: LookupSettings,
 }
 
 /// What listeners are connected to.
@@ -56,6 +64,7 @@ pub(super) struct Parts<'a> {
     pub(super) intakes: &'a BTreeMap<ComponentId, Intake>,
     pub(super) readiness: &'a Readiness,
     pub(super) metrics: &'a Metrics,
+    pub(super) lookup: &'a Lookup,
 }
 
 /// The listeners that are served.
@@ -223,7 +232,10 @@ impl Plan {
             Serves::Grpc(settings) => Service::Grpc(GrpcService::new(intake()?, settings)),
             Serves::Http(settings) => Service::Http(HttpService::new(intake()?, settings.clone())),
             Serves::Health(settings) => Service::Page(admin::health_page(parts.readiness.clone(), settings)),
-            Serves::Api => Service::Page(admin::api(parts.metrics.clone())),
+            Serves::Api(ApiSettings { auth, lookup }) => {
+                let routes = admin::lookup_api(parts.lookup.clone(), parts.metrics.clone(), lookup.clone());
+                Service::Page(guarded(routes, auth.clone()))
+            }
             Serves::Metrics => Service::Page(admin::metrics_page(parts.metrics.clone())),
         })
     }

@@ -16,6 +16,9 @@ use crate::trace::ledger::LedgerSettings;
 /// both sides counts once, and a trace is known on both.
 pub(super) type Memories = BTreeMap<ComponentId, Remembered>;
 
+/// Enrichers by their processors' ids.
+pub(super) type Enrichers = BTreeMap<ComponentId, Arc<Enricher>>;
+
 /// What one processor remembers, each with how much of it.
 #[derive(Debug, Clone)]
 pub(super) struct Remembered {
@@ -38,14 +41,27 @@ pub(super) fn memories(config: &Config, before: &Memories) -> Memories {
     config.processors.iter().map(|(id, gramtrace)| (id.clone(), remembered(id, gramtrace))).collect()
 }
 
+/// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so
+/// count a call once between them.
+pub(super) fn enrichers(config: &Config, memories: &Memories) -> Result<Enrichers, BuildError> {
+    let registries = registries::load(config)?;
+    let enricher = |id, Remembered { memory, ledger }: &Remembered| {
+        let settings = settings::enrich(id, config.processors.get(id)?);
+        let registry = Arc::clone(registries.get(id)?);
+        let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
+        Some(Arc::new(Enricher::with_state(registry, &settings, state)))
+    };
+    Ok(memories.iter().filter_map(|(id, remembered)| Some((id.clone(), enricher(id, remembered)?))).collect())
+}
+
 /// The pipelines that each receiver feeds, by signal; the configuration allows one a signal. A receiver that feeds
 /// none is left out.
 pub(super) fn feeds(
     config: &Config,
-    memories: &Memories,
+    enrichers: &Enrichers,
     surroundings: &Surroundings,
 ) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
-    let built = build(config, memories, surroundings)?;
+    let built = build(config, enrichers, surroundings)?;
     let fed_by = |receiver: &ComponentId| -> Pipelines {
         let lists = |id: &PipelineId| {
             config.service.pipelines.get(id).is_some_and(|pipeline| pipeline.receivers.contains(receiver))
@@ -60,23 +76,13 @@ pub(super) fn feeds(
 /// Every pipeline that the configuration lists, with its exporters and, for traces, its enricher.
 fn build<'a>(
     config: &'a Config,
-    memories: &Memories,
+    enrichers: &Enrichers,
     surroundings: &Surroundings,
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
-    let registries = registries::load(config)?;
     let exporters = build_exporters(config, surroundings)?;
     for status in Status::ALL {
         surroundings.metrics.spans(status.name(), 0);
     }
-    // Pipelines that name the same processor share it, and so count a call once between them.
-    let enricher = |id, Remembered { memory, ledger }: &Remembered| {
-        let settings = settings::enrich(id, config.processors.get(id)?);
-        let registry = Arc::clone(registries.get(id)?);
-        let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
-        Some(Arc::new(Enricher::with_state(registry, &settings, state)))
-    };
-    let enrichers: BTreeMap<_, _> =
-        memories.iter().filter_map(|(id, remembered)| Some((id, enricher(id, remembered)?))).collect();
     let build = |pipeline: &PipelineConfig| {
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::settings;
 use crate::config::{
-    BUILTIN, BoundaryConfig, ComponentId, Config, DeploymentConfig, EnergyReadingConfig, GramtraceConfig,
-    MeteredConfig, NumberConfig, SiteConfig,
+    ApiConfig, BUILTIN, BoundaryConfig, ComponentId, Config, DeploymentConfig, EnergyReadingConfig, ExtensionConfig,
+    GramtraceConfig, MeteredConfig, NumberConfig, SiteConfig,
 };
+use crate::document::section::shortened;
 use crate::document::{DocumentError, DocumentErrors};
 use crate::enrich::EnergyReading;
 use crate::factors::{
@@ -39,6 +41,11 @@ pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry
             }
         }
     }
+    for registry in registries.values() {
+        let unknown = comparisons(config, registry);
+        let new: Vec<_> = unknown.into_iter().filter(|error| !errors.contains(error)).collect();
+        errors.extend(new);
+    }
     if errors.is_empty() { Ok(registries) } else { Err(DocumentErrors(errors)) }
 }
 
@@ -51,6 +58,24 @@ pub fn first(config: &Config) -> Result<Registry, DocumentErrors> {
         Some((id, gramtrace)) => registry(id, gramtrace),
         None => Registry::builtin(),
     }
+}
+
+/// What traces are compared with has to mean something.
+fn comparisons(config: &Config, registry: &Registry) -> Vec<DocumentError> {
+    let mut errors = Vec::new();
+    for (id, extension) in &config.extensions {
+        let ExtensionConfig::Api(ApiConfig { compare, .. }) = extension else { continue };
+        for (key, at, name) in settings::comparison(compare).unknown(registry) {
+            let cure = match key {
+                "models" => "write a registry id or the name of a model that has a factor, such as `gpt-4o-mini`",
+                _ => "write the zone of a grid or a region of a cloud, such as `SE` or `eu-north-1`",
+            };
+            let path = format!("extensions::{id}::compare::{key}::{at}");
+            let message = format!("`{}` is not known; {cure}", shortened(name));
+            errors.push(DocumentError { file: None, line: None, path, message });
+        }
+    }
+    errors
 }
 
 fn registry(id: &ComponentId, config: &GramtraceConfig) -> Result<Registry, DocumentErrors> {

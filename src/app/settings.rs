@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::listening::{Plan, Role, Serves};
+use super::listening::{ApiSettings, Plan, Role, Serves};
 use super::senders::Senders;
 use super::{delivery, registries, server};
-use crate::admin::{Bodies, HealthSettings};
+use crate::admin::{Bodies, HealthSettings, LookupSettings};
 use crate::config::{
-    self, ClientTlsConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig, GramtraceConfig,
-    LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig, RoleRuleConfig, Secret,
-    TraceConfig,
+    self, ClientTlsConfig, CompareConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig,
+    GramtraceConfig, LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig,
+    RoleRuleConfig, Secret, TraceConfig,
 };
-use crate::enrich::{Detail, EnrichSettings, LabelSettings, LabelledAttribute, UnknownModels};
+use crate::enrich::{ComparisonSettings, Detail, EnrichSettings, LabelSettings, LabelledAttribute, UnknownModels};
 use crate::estimate::Method;
 use crate::exporter::{
     DebugSettings, ExporterBuildError, GrpcExporterSettings, Headers, HttpExporterSettings, Problem, TlsSettings,
@@ -30,7 +30,7 @@ const PAGE_GRACE: Duration = Duration::from_secs(1);
 /// Everything that is to listen: the health page first, so that it can say that the rest is not there yet. `largest`: the
 /// largest request in bytes that memory allows.
 pub(super) fn listeners(config: &Config, senders: &Senders<'_>, largest: usize) -> Vec<Plan> {
-    let mut plans: Vec<Plan> = [health(config), metrics(config), api(config)].into_iter().flatten().collect();
+    let mut plans: Vec<Plan> = [health(config), metrics(config), api(config, senders)].into_iter().flatten().collect();
     // The end of the service is timed as a whole, and counts what is in flight before its connections give up.
     let grace = config.service.drain_timeout + PAGE_GRACE;
     for (id, receiver) in &config.receivers {
@@ -85,7 +85,7 @@ fn health(config: &Config) -> Option<Plan> {
     })
 }
 
-fn api(config: &Config) -> Option<Plan> {
+fn api(config: &Config, senders: &Senders<'_>) -> Option<Plan> {
     let (id, api) = extension(config, |extension| match extension {
         ExtensionConfig::Api(api) => Some(api),
         _ => None,
@@ -95,8 +95,16 @@ fn api(config: &Config) -> Option<Plan> {
         address: api.endpoint.to_string(),
         tls: None,
         settings: listener(Protocol::Auto, PAGE_GRACE),
-        serves: Serves::Api,
+        serves: Serves::Api(ApiSettings {
+            auth: senders.of(api.auth.as_ref()),
+            lookup: LookupSettings { comparison: comparison(&api.compare) },
+        }),
     })
+}
+
+/// What traces are compared with.
+pub(super) fn comparison(config: &CompareConfig) -> ComparisonSettings {
+    ComparisonSettings { models: config.models.clone(), regions: config.regions.clone() }
 }
 
 fn metrics(config: &Config) -> Option<Plan> {

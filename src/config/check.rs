@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::address::{Endpoint, ListenAddress, Scheme, ServerAddress};
+use super::api::ApiConfig;
+use super::auth::AuthConfig;
 use super::component::{ComponentId, PipelineId};
 use super::document::{Node, Value};
 use super::exporter::ExporterConfig;
@@ -190,7 +192,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// What `auth` of a receiver names must be an extension that tells senders apart, and be on.
+    /// What `auth` names must be an extension that tells senders apart, and be on.
     fn authenticators(&self) {
         for (id, receiver) in &self.config.receivers {
             let protocols = &receiver.protocols;
@@ -199,19 +201,26 @@ impl<'a> Check<'a> {
                 ("http", protocols.http.as_ref().and_then(|http| http.auth.as_ref())),
             ];
             for (protocol, auth) in named.into_iter().filter_map(|(protocol, auth)| Some((protocol, auth?))) {
-                let path = format!("receivers::{id}::protocols::{protocol}::auth::authenticator");
-                let authenticator = &auth.authenticator;
-                if !matches!(authenticator.kind(), "bearertokenauth" | "basicauth") {
-                    let message =
-                        format!("`{authenticator}` tells no senders apart; write `bearertokenauth` or `basicauth`");
-                    self.problems.error(&path, message);
-                } else if !self.extensions.defined.contains(authenticator) {
-                    self.reference(&path, authenticator, &self.extensions);
-                } else if !self.config.service.extensions.contains(authenticator) {
-                    let message = format!("`{authenticator}` is not on; list it in `service::extensions`");
-                    self.problems.error(&path, message);
-                }
+                self.authenticator(&format!("receivers::{id}::protocols::{protocol}"), auth);
             }
+        }
+        for (id, extension) in &self.config.extensions {
+            if let ExtensionConfig::Api(ApiConfig { auth: Some(auth), .. }) = extension {
+                self.authenticator(&format!("extensions::{id}"), auth);
+            }
+        }
+    }
+
+    fn authenticator(&self, of: &str, AuthConfig { authenticator }: &AuthConfig) {
+        let path = format!("{of}::auth::authenticator");
+        if !matches!(authenticator.kind(), "bearertokenauth" | "basicauth") {
+            let message = format!("`{authenticator}` tells no senders apart; write `bearertokenauth` or `basicauth`");
+            self.problems.error(&path, message);
+        } else if !self.extensions.defined.contains(authenticator) {
+            self.reference(&path, authenticator, &self.extensions);
+        } else if !self.config.service.extensions.contains(authenticator) {
+            let message = format!("`{authenticator}` is not on; list it in `service::extensions`");
+            self.problems.error(&path, message);
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{Endpoint, Scheme};
+use super::api::ApiConfig;
 use super::client::{self, ClientTlsConfig, Compression};
 use super::component::{ComponentId, PipelineId};
 use super::exporter::{DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig};
@@ -15,7 +16,7 @@ use super::processor::GramtraceConfig;
 use super::receiver::{GrpcServerConfig, HttpServerConfig, OtlpReceiverConfig, ProtocolsConfig};
 use super::secret::Secret;
 use super::section::{choice, decimal};
-use super::service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig};
+use super::service::{ExtensionConfig, HealthCheckConfig, PipelineConfig};
 use super::{Config, ConfigErrors, Environment, check};
 use crate::otlp::Signal;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::api::ApiConfig;
 use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::ComponentId;
 use super::document::{self, Budget};
@@ -13,7 +14,7 @@ use super::problems::Problems;
 use super::processor::GramtraceConfig;
 use super::receiver::OtlpReceiverConfig;
 use super::section::{Advice, Field, Section};
-use super::service::{ApiConfig, ExtensionConfig, HealthCheckConfig, ServiceConfig};
+use super::service::{ExtensionConfig, HealthCheckConfig, ServiceConfig};
 use super::{Config, ConfigErrors, Environment, advice, check, environment, expand};
 
 /// Larger than any configuration.

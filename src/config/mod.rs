@@ -3,6 +3,7 @@
 
 mod address;
 mod advice;
+mod api;
 mod auth;
 mod check;
 mod client;
@@ -38,6 +39,7 @@ use crate::document::{problems, section, tree as document};
 
 pub use crate::document::{DocumentError as ConfigError, DocumentErrors as ConfigErrors};
 pub use address::{Endpoint, ListenAddress, Scheme, ServerAddress};
+pub use api::{ApiConfig, CompareConfig};
 pub use auth::{AuthConfig, BasicAuthConfig, BearerTokenAuthConfig, HtpasswdConfig};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
@@ -61,7 +63,7 @@ pub use server::{
     Transport,
 };
 pub use server_tls::{ServerTlsConfig, TlsVersion};
-pub use service::{ApiConfig, ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
+pub use service::{ExtensionConfig, HealthCheckConfig, PipelineConfig, ResponseBodyConfig, ServiceConfig};
 pub use telemetry::{
     LogEncoding, LogLevel, LogSamplingConfig, LogsTelemetryConfig, MetricsLevel, MetricsReaderConfig,
     MetricsTelemetryConfig, PrometheusConfig, PullConfig, PullExporterConfig, TelemetryConfig,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::address::ListenAddress;
+use super::api::ApiConfig;
 use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::{ComponentId, PipelineId};
 use super::duration;
@@ -35,33 +36,11 @@ impl ExtensionConfig {
     #[must_use]
     pub const fn endpoint(&self) -> Option<&ListenAddress> {
         match self {
-            Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint }) => Some(endpoint),
+            Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint, .. }) => {
+                Some(endpoint)
+            }
             Self::BearerTokenAuth(_) | Self::BasicAuth(_) => None,
         }
-    }
-}
-
-/// `extensions.gramtrace_api[/name]`; on when listed in `service.extensions`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ApiConfig {
-    /// Where to listen; `localhost:13134`.
-    pub endpoint: ListenAddress,
-}
-
-impl Default for ApiConfig {
-    fn default() -> Self {
-        Self { endpoint: ListenAddress::localhost(13134) }
-    }
-}
-
-impl ApiConfig {
-    /// Reads `extensions.gramtrace_api[/name]`; `None` where it is no mapping, which has been reported.
-    pub(super) fn read(field: &Field<'_>) -> Option<Self> {
-        let mut section = field.section()?;
-        let mut config = Self::default();
-        section.read("endpoint", &mut config.endpoint, |field| ListenAddress::parse(field.text()?));
-        section.finish(&[]);
-        Some(config)
     }
 }
 

@@ -3,6 +3,7 @@
 //! deterministic; time is a value.
 
 mod claim;
+mod comparison;
 mod emission;
 mod known;
 mod labels;
@@ -23,6 +24,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub use claim::{Books, Claim, SharedMemory};
+pub use comparison::{Alternative, Comparison, ComparisonSettings};
 pub use emission::{Costliest, Emission, Origin};
 pub use labels::{LONGEST_LABEL, LabelSettings, LabelledAttribute};
 pub(crate) use plan::Decided;
@@ -235,6 +237,12 @@ impl Enricher {
     pub fn remembered(&self) -> (u64, u64) {
         let level = lock(&self.memory).level();
         (level.reports, level.evicted)
+    }
+
+    /// The band of a total in grams of CO2e.
+    #[must_use]
+    pub fn band(&self, co2e_g: f64) -> Band {
+        self.root_writer.band(co2e_g)
     }
 
     /// What is known of traces.

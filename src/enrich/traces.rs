@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Enricher;
+use super::comparison;
 use super::plan::{Plan, PlannedSpan};
 use super::root;
 use super::terms::{Asked, Shared, Terms};
@@ -18,7 +19,7 @@ use crate::trace::Range;
 use crate::trace::ledger::{
     Account, Call, Figures, Gap, Ledger, LedgerLevel, LedgerSettings, Share, Standing, TraceKey,
 };
-use crate::units::{self, Quantity, TokenUsage};
+use crate::units::TokenUsage;
 
 /// The totals of traces, shared by everything that books in them or asks them, and kept when a configuration is
 /// reloaded.
@@ -270,16 +271,7 @@ fn usage(span: &PlannedSpan<'_>, standing: Standing) -> TokenUsage {
 fn estimated(span: &PlannedSpan<'_>) -> Figures {
     let has_value = matches!(span.status, Status::Ok | Status::Repriced);
     let priced = span.call.as_ref().and_then(|call| call.priced.as_ref()).filter(|_| has_value);
-    let Some(estimate) = priced.map(|priced| &priced.estimate) else { return Figures::default() };
-    Figures {
-        co2e_g: Some(range(&estimate.co2e_g)),
-        energy_wh: estimate.energy_wh.as_ref().map(range),
-        embodied_co2e_g: estimate.embodied_co2e_g.as_ref().map(range),
-    }
-}
-
-fn range<T: Quantity>(range: &units::Range<T>) -> Range {
-    Range { low: Some(range.low().get()), value: range.value().get(), high: Some(range.high().get()) }
+    priced.map(|priced| comparison::figures_of(&priced.estimate)).unwrap_or_default()
 }
 
 /// The service of each span: those of one resource follow each other.

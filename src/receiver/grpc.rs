@@ -276,6 +276,13 @@ fn trailers_only(trailers: HeaderMap) -> Response<GrpcBody> {
     response
 }
 
+/// The answer to a gRPC call of something else than OTLP that is not let in; `None` for what is no gRPC call.
+#[must_use]
+pub fn refused_call(headers: &HeaderMap, rejection: &Rejection) -> Option<Response<GrpcBody>> {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    is_grpc(content_type).then(|| refused(rejection))
+}
+
 /// An answer of trailers only. What is no gRPC call gets an HTTP status that says so, beside the code.
 fn refused(rejection: &Rejection) -> Response<GrpcBody> {
     let mut response = trailers_only(status::grpc_trailers(rejection));

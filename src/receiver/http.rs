@@ -245,6 +245,12 @@ fn with_body(format: Format, body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
+/// The answer to a request for something else than OTLP that is not let in: a `google.rpc.Status` as JSON.
+#[must_use]
+pub fn refused_as_json(rejection: &Rejection) -> Response<Full<Bytes>> {
+    refused(Format::Json, rejection)
+}
+
 /// Every refusal is a `google.rpc.Status` in the request's type.
 fn refused(format: Format, rejection: &Rejection) -> Response<Full<Bytes>> {
     let body = match format {

@@ -26,8 +26,8 @@ pub use auth::{AuthError, AuthSettings, Authenticator, BasicSettings, BearerSett
 pub use body::{BodyLimits, PLAIN_COST};
 pub use budget::{Budget, BudgetSettings};
 pub use cors::CorsSettings;
-pub use grpc::{GrpcService, GrpcSettings};
-pub use http::{HttpService, HttpSettings};
+pub use grpc::{GrpcService, GrpcSettings, refused_call};
+pub use http::{HttpService, HttpSettings, refused_as_json};
 pub use intake::Intake;
 pub use listener::{Listener, ListenerSettings, Protocol, Socket};
 pub use pings::PingPolicy;

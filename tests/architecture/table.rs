@@ -35,7 +35,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
     impure("pipeline", &["enrich", "exporter", "otlp", "rejection", "telemetry", "trace"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),
-    impure("admin", &["telemetry"]),
+    impure("admin", &["enrich", "telemetry", "trace", "units"]),
     top("app"),
     top("cli"),
     // `main` is a crate of its own: it names this library's modules as `gramtrace::..`.

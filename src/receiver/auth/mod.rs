@@ -102,7 +102,10 @@ impl Authenticator {
     }
 
     /// Lets a request in, by its headers.
-    pub(super) async fn check(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+    ///
+    /// # Errors
+    /// [`Rejection::Unauthenticated`], and [`Rejection::Overloaded`] where too many are being checked.
+    pub async fn check(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         match &self.0.check {
             Check::Bearer(bearer) => bearer.check(headers).await,
             Check::Basic(basic) => basic.check(headers).await,

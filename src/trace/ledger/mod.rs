@@ -276,12 +276,12 @@ impl<T> Ledger<T> {
         })
     }
 
-    /// The traces that something was booked for last, the newest first.
+    /// The traces that something was booked for last, the newest first, and how long ago that was.
     #[must_use]
-    pub fn recent(&self, most: usize, now: Instant) -> Vec<Listed> {
+    pub fn recent(&self, most: usize, now: Instant) -> Vec<(TraceKey, Duration)> {
         let now = self.reading(now);
         let fresh = self.traces.iter().take(most).take_while(|(_, _, touched)| !self.is_over(*touched, now));
-        fresh.map(|(id, trace, touched)| self.listed(id, trace, touched)).collect()
+        fresh.map(|(id, _, touched)| (*id, Duration::from_millis(now.saturating_sub(touched)))).collect()
     }
 
     /// Some of all traces, in no order: those in `most` places from `from` on, by their CO2e in grams; and where to go

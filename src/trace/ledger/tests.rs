@@ -88,7 +88,7 @@ fn what_is_touched_stays() {
     [1, 2, 1, 3].into_iter().for_each(|number| ledger.book(id(number), call(1, 1.0), now));
     assert!(ledger.trace(&id(1), now).is_ok());
     assert_eq!(ledger.trace(&id(2), now).unwrap_err(), Absence::Evicted);
-    let recent: Vec<_> = ledger.recent(9, now).into_iter().map(|trace| trace.trace_id).collect();
+    let recent: Vec<_> = ledger.recent(9, now).into_iter().map(|(trace_id, _)| trace_id).collect();
     assert_eq!(recent, [id(3), id(1)]);
 }
 
