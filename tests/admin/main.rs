@@ -1,6 +1,6 @@
 //! The admin pages on real sockets: what an orchestrator and a Prometheus server see.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod generated;
 mod lookup;
