@@ -26,12 +26,20 @@ fn a_table_of_names_says_what_each_means_and_sums_up() {
     );
 }
 
+/// The tier is left out: it changes with factors, which no name depends on.
 #[test]
 fn the_list_that_is_kept_is_what_the_command_writes() {
     let ran = gramtrace(&["factors", "resolve", "--batch", "tests/names/data/litellm.csv"]);
-    let kept = include_str!("../names/data/resolved.csv");
-    assert_eq!(rows(&ran.output).len(), rows(kept).len());
-    assert!(ran.output == kept, "make the list again: see tests/names/data/README.md");
+    let without_tier = |text: &str| {
+        let mut rows = rows(text);
+        rows.iter_mut().for_each(|row| drop(row.remove("tier")));
+        rows
+    };
+    let (now, kept) = (without_tier(&ran.output), without_tier(include_str!("../names/data/resolved.csv")));
+    assert_eq!(now.len(), kept.len());
+    for (now, kept) in now.iter().zip(&kept) {
+        assert_eq!(now, kept, "make the list again: see tests/names/data/README.md");
+    }
 }
 
 #[test]
