@@ -10,7 +10,7 @@ use super::price::Priced;
 use super::served::Served;
 use super::tally::TokenClass;
 use crate::factors::{ModelId, ProviderHint, Tier, ZoneId};
-use crate::genai::{Status, adjusted_count};
+use crate::genai::{Keyed, Status, adjusted_count};
 use crate::units::{Sum, TokenUsage};
 
 /// Joules in a watt-hour.
@@ -159,7 +159,7 @@ struct Key<'a> {
 /// `service` and attributes are read from spans that count, and from those alone.
 pub(super) fn of<'a>(enricher: &Enricher, plan: &Plan<'a>) -> (Vec<Emission>, Vec<Option<Share>>) {
     let mut reader = LabelReader::new(&enricher.labels, plan.request);
-    let mut places: HashMap<Key<'a>, usize> = HashMap::new();
+    let mut places: HashMap<Key<'a>, usize, Keyed> = HashMap::default();
     let mut emissions = Vec::new();
     let shares = plan.spans().iter().map(|span| {
         if !span.status.is_call() && span.status != Status::Repriced {

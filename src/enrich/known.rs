@@ -10,8 +10,10 @@ use crate::genai::Keyed;
 
 /// Findings of one set at most: more names than a gateway sees. Beyond it all of them are found anew.
 const MAX_FINDINGS: usize = 1024;
-/// Longer keys are not kept; nor could they be hashed.
-const MAX_KEY: usize = Keyed::MAX_BYTES;
+/// Longer keys, in bytes, are not kept.
+const MAX_KEY: usize = 512;
+/// Spans that room is made for before they are seen.
+const MAX_USUAL_SPANS: usize = 1024;
 /// Sets at most: more than there are threads that plan at once.
 const MAX_SETS: usize = 64;
 
@@ -41,9 +43,21 @@ pub(super) struct Known {
     key: Vec<u8>,
     /// What was found last, where it is not kept.
     last: Option<Finding>,
+    /// Spans of the GenAI kind in requests lately, rather more than fewer.
+    usual_spans: usize,
 }
 
 impl Known {
+    /// Takes note of how many spans of the GenAI kind a request had.
+    pub(super) fn note_spans(&mut self, spans: usize) {
+        self.usual_spans = spans.max(self.usual_spans - self.usual_spans / 8).min(MAX_USUAL_SPANS);
+    }
+
+    /// How many spans of the GenAI kind a request may well have: room for them is made once.
+    pub(super) const fn usual_spans(&self) -> usize {
+        self.usual_spans
+    }
+
     /// The finding for the key that `write` appends; `find` finds what is not known yet.
     pub(super) fn get(&mut self, write: impl FnOnce(&mut Vec<u8>), find: impl FnOnce() -> Finding) -> &Finding {
         self.key.clear();

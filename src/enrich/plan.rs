@@ -18,8 +18,8 @@ pub struct Plan<'a> {
     pub(super) spans: Vec<PlannedSpan<'a>>,
     /// Calls whose spans came enriched: they get nothing, and no other report of them counts.
     pub(super) enriched: Vec<PlannedSpan<'a>>,
-    /// Spans without a parent, where their traces may be known.
-    pub(super) roots: Vec<SpanAt>,
+    /// Spans without a parent, where they have been looked for.
+    pub(super) roots: Option<Vec<SpanAt>>,
     /// Roots that get the totals of their traces: [`Enricher::settle`] knows them.
     pub(super) totals: Vec<RootTotals>,
     /// Every span.
@@ -92,8 +92,8 @@ impl<'a> Plan<'a> {
     }
 
     fn of(request: &'a [u8]) -> Self {
-        let (spans, enriched, roots, totals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { request, spans, enriched, roots, totals, total: 0, enriched_before: 0 }
+        let (spans, enriched, totals) = (Vec::new(), Vec::new(), Vec::new());
+        Self { request, spans, enriched, roots: None, totals, total: 0, enriched_before: 0 }
     }
 
     /// The spans of the GenAI kind, in the order of the wire.
@@ -130,10 +130,14 @@ impl Enricher {
         let mut hits = Hits::default();
         let mut plan = Plan::of(request);
         let mut known = None;
-        let wants_roots = self.traces().has_traces();
+        if self.traces().has_traces() {
+            plan.roots = Some(Vec::new());
+        }
         plan.total = walk(request, |at| {
-            if wants_roots && !root::has_parent(request, at.span)? {
-                plan.roots.push(at);
+            if let Some(roots) = &mut plan.roots
+                && !root::has_parent(request, at.span)?
+            {
+                roots.push(at);
             }
             if !tells(request, at.span, &self.keys)? {
                 return Ok(());
@@ -159,12 +163,16 @@ impl Enricher {
             }
             if role != Role::Aggregate {
                 let known = known.get_or_insert_with(|| self.known.take());
+                if plan.spans.capacity() == 0 {
+                    plan.spans.reserve(known.usual_spans());
+                }
                 self.read_call(request, &hits, &mut span, known)?;
             }
             plan.spans.push(span);
             Ok(())
         })?;
-        if let Some(known) = known {
+        if let Some(mut known) = known {
+            known.note_spans(plan.spans.len());
             self.known.put(known);
         }
         Ok(plan)

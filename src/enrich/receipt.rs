@@ -8,7 +8,7 @@ use super::rounding::round_significant;
 use crate::estimate::Metered;
 use crate::factors::{Hourly, Match, ModelId, Place, Registry};
 use crate::genai::Status;
-use crate::otlp::value::{DoubleKey, append_int, append_string, encoded_string};
+use crate::otlp::value::{DoubleKey, IntKey, append_string, encoded_string};
 use crate::semconv::out;
 use crate::units::{Quantity, Tokens};
 
@@ -85,11 +85,11 @@ struct Keys {
     grid_basis: String,
     grid_period: String,
     pue: DoubleKey,
-    tokens_input: String,
-    tokens_output: String,
-    cache_read: String,
-    cache_write: String,
-    reasoning: String,
+    tokens_input: IntKey,
+    tokens_output: IntKey,
+    cache_read: IntKey,
+    cache_write: IntKey,
+    reasoning: IntKey,
     source: String,
 }
 
@@ -97,6 +97,7 @@ impl Keys {
     fn new(prefix: &str) -> Self {
         let key = |suffix: &str| format!("{prefix}{suffix}");
         let double = |suffix: &str| DoubleKey::new(&key(suffix));
+        let int = |suffix: &str| IntKey::new(&key(suffix));
         Self {
             co2e: [out::CO2E_LOW_G, out::CO2E_G, out::CO2E_HIGH_G].map(double),
             energy: [out::ENERGY_LOW_WH, out::ENERGY_WH, out::ENERGY_HIGH_WH].map(double),
@@ -117,11 +118,11 @@ impl Keys {
             grid_basis: key(out::GRID_BASIS),
             grid_period: key(out::GRID_PERIOD),
             pue: double(out::PUE),
-            tokens_input: key(out::TOKENS_INPUT),
-            tokens_output: key(out::TOKENS_OUTPUT),
-            cache_read: key(out::TOKENS_CACHE_READ),
-            cache_write: key(out::TOKENS_CACHE_WRITE),
-            reasoning: key(out::TOKENS_REASONING),
+            tokens_input: int(out::TOKENS_INPUT),
+            tokens_output: int(out::TOKENS_OUTPUT),
+            cache_read: int(out::TOKENS_CACHE_READ),
+            cache_write: int(out::TOKENS_CACHE_WRITE),
+            reasoning: int(out::TOKENS_REASONING),
             source: key(out::SOURCE),
         }
     }
@@ -264,8 +265,8 @@ impl ReceiptWriter {
 
     fn write_tokens(&self, out: &mut Vec<u8>, call: &Call<'_>) {
         let usage = &call.usage;
-        let tokens = |out: &mut Vec<u8>, key: &str, tokens: Tokens| {
-            append_int(out, key, i64::try_from(tokens.get()).unwrap_or(i64::MAX));
+        let tokens = |out: &mut Vec<u8>, key: &IntKey, tokens: Tokens| {
+            key.append(out, i64::try_from(tokens.get()).unwrap_or(i64::MAX));
         };
         tokens(out, &self.keys.tokens_input, usage.input);
         tokens(out, &self.keys.tokens_output, usage.output);

@@ -69,6 +69,10 @@ pub(super) fn find(request: &[u8]) -> Result<Vec<SpanAt>, WireError> {
 
 /// `Span.trace_id`.
 pub(super) fn trace_id(request: &[u8], span: Extent) -> Result<&[u8], WireError> {
+    let bytes = value::slice(request, span);
+    if let Some(id) = bytes.strip_prefix(&TRACE_ID_TAG).and_then(|rest| rest.get(..16)) {
+        return Ok(id);
+    }
     let (mut reader, mut trace_id) = (Reader::within(request, span), &[][..]);
     while let Some((id, _)) = reader.find(1)? {
         trace_id = id;
@@ -134,8 +138,10 @@ impl RootWriter {
     /// Whether a root came with totals: they are another's, and stay alone.
     pub(super) fn has_totals(&self, request: &[u8], span: Extent) -> Result<bool, WireError> {
         let mut reader = Reader::within(request, span);
-        while let Some((_, pair)) = reader.find(9)? {
-            if value::key_value(request, pair)?.0.starts_with(self.keys.family.as_bytes()) {
+        let first = self.keys.family.as_bytes().first();
+        while let Some((pair_bytes, pair)) = reader.find(9)? {
+            let may_be = value::head_of_key(pair_bytes).is_none_or(|(head, _)| Some(&head) == first);
+            if may_be && value::key_value(request, pair)?.0.starts_with(self.keys.family.as_bytes()) {
                 return Ok(true);
             }
         }

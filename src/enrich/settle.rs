@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::plan::{Plan, PlannedSpan};
-use crate::genai::{Batch, Claims, Fingerprints, Memory, Report, Role, SpanId, Status, TraceId, Verdict};
+use crate::genai::{Batch, Claims, Fingerprint, Fingerprints, Memory, Report, Role, SpanId, Status, TraceId, Verdict};
 use crate::otlp::WireError;
 use crate::units::TokenUsage;
 
@@ -36,12 +36,13 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`super::Enricher::plan`] would have found.
-    pub fn reports(&self, names: &Fingerprints) -> Result<Reports, WireError> {
+    pub fn reports(&mut self, names: &Fingerprints) -> Result<Reports, WireError> {
         let mut reports = Reports::default();
         let planned = self.spans.iter().enumerate().map(|(index, span)| (Place::Planned(index), span));
         let enriched = self.enriched.iter().enumerate().map(|(index, span)| (Place::Enriched(index), span));
+        let mut scopes = Scopes { names, last: None };
         for (place, span) in planned.chain(enriched) {
-            if let Some(mut report) = report_of(span, names) {
+            if let Some(mut report) = report_of(span, &mut scopes) {
                 if let Place::Enriched(_) = place {
                     report.decided = verdict_of(span.status);
                     report.resolves = matches!(span.status, Status::Ok | Status::Repriced);
@@ -52,7 +53,10 @@ impl Plan<'_> {
         }
         // Above roots there is nothing; below a remote agent there may be.
         if reports.batch.reports.iter().any(|report| report.parent_id.is_some() || report.remote_agent) {
-            reports.batch.place_in_tree(self.request, usize::try_from(self.total).unwrap_or_default())?;
+            let mut roots = Vec::new();
+            let spans = usize::try_from(self.total).unwrap_or_default();
+            reports.batch.place_in_tree(self.request, spans, |at| roots.push(at))?;
+            self.roots.get_or_insert(roots);
         }
         Ok(reports)
     }
@@ -106,18 +110,33 @@ impl Reports {
     }
 }
 
+/// The fingerprints of scopes: spans of one scope follow each other.
+struct Scopes<'a> {
+    names: &'a Fingerprints,
+    last: Option<(&'a str, Fingerprint)>,
+}
+
+impl<'a> Scopes<'a> {
+    fn of(&mut self, scope: &'a str) -> Fingerprint {
+        match self.last {
+            Some((known, fingerprint)) if std::ptr::eq(known, scope) => fingerprint,
+            _ => self.last.insert((scope, self.names.of(scope))).1,
+        }
+    }
+}
+
 /// The span as a report of a call, if it is one.
-fn report_of(span: &PlannedSpan<'_>, names: &Fingerprints) -> Option<Report> {
+fn report_of<'a>(span: &PlannedSpan<'a>, scopes: &mut Scopes<'a>) -> Option<Report> {
     let call = span.call.as_ref()?;
     Some(Report {
         trace_id: TraceId::read(span.fields.trace_id)?,
         span_id: SpanId::read(span.fields.span_id),
         parent_id: SpanId::read(span.fields.parent_id),
         outside_id: None,
-        scope: names.of(call.scope),
+        scope: scopes.of(call.scope),
         time_ns: (span.fields.start_ns, span.fields.end_ns),
         totals: (call.usage.input.get(), call.usage.output.get()),
-        response_id: call.response_id.map(|id| names.of(id)),
+        response_id: call.response_id.map(|id| scopes.names.of(id)),
         resolves: call.priced.is_some(),
         detailed: is_detailed(&call.usage),
         remote_agent: span.role == Role::RemoteAgent,

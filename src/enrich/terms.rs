@@ -2,12 +2,13 @@
 //! Calls that have all of it in common share it, over requests too. Knows nothing of spans.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::price::Priced;
 use crate::estimate::{Metered, Method};
 use crate::factors::{Match, ModelId, Place, Registry};
+use crate::genai::{Hashed, Keyed};
 
 /// How many terms and services are shared: beyond it, all of them are forgotten, and are made anew.
 const MAX_SHARED: usize = 4096;
@@ -57,9 +58,8 @@ pub(super) struct SharedTerms(Mutex<Shared>);
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    hasher: RandomState,
-    terms: HashMap<(TermsKey, u64), Arc<Terms>>,
-    names: HashMap<u64, Arc<str>>,
+    terms: HashMap<(TermsKey, u64), Arc<Terms>, Keyed>,
+    names: HashMap<u64, Arc<str>, Hashed>,
 }
 
 type TermsKey = Option<(Option<ModelId>, Option<Match>, Place, bool)>;
@@ -82,7 +82,7 @@ impl Shared {
     /// The name, shared where it was seen before.
     pub(super) fn name(&mut self, name: &str) -> Arc<str> {
         let name = shortened(name);
-        let hash = self.hasher.hash_one(name);
+        let hash = Keyed.hash_one(name);
         if let Some(known) = self.names.get(&hash).filter(|known| &***known == name) {
             return Arc::clone(known);
         }
@@ -106,7 +106,7 @@ impl Shared {
             return Arc::new(self.build(priced, asked, (registry, method)));
         }
         let of = |priced: &Priced| (priced.call.model, priced.matched, priced.place(), priced.call.metered.is_some());
-        let key = (priced.map(of), self.hasher.hash_one((asked.name, asked.provider)));
+        let key = (priced.map(of), Keyed.hash_one((asked.name.map(shortened), asked.provider.map(shortened))));
         if let Some(known) = self.terms.get(&key) {
             return Arc::clone(known);
         }

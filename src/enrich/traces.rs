@@ -11,7 +11,7 @@ use super::comparison;
 use super::plan::{Plan, PlannedSpan};
 use super::root;
 use super::terms::{Asked, Shared, Terms};
-use crate::genai::{Claims, Memory, SpanId, Status, TraceId};
+use crate::genai::{Claims, Keyed, Memory, SpanId, Status, TraceId};
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Reader, SpanAt, WireError};
 use crate::semconv::out;
@@ -120,17 +120,24 @@ impl Enricher {
         if !self.ledger.is_kept || !(has_calls || self.ledger.has_traces()) {
             return Ok(Vec::new());
         }
-        if !self.ledger.has_traces() {
-            plan.roots = root::find(plan.request)?;
-        }
-        if plan.roots.is_empty() {
+        let found = match plan.roots.take() {
+            Some(roots) => roots,
+            None => root::find(plan.request)?,
+        };
+        if found.is_empty() {
             return Ok(Vec::new());
         }
-        let mut roots = Vec::with_capacity(plan.roots.len());
+        let mut roots = Vec::with_capacity(found.len());
         let ledger = self.ledger.lock();
-        for at in &plan.roots {
+        let mut last: Option<(Option<Extent>, &'a str)> = None;
+        for at in &found {
             let Some(trace_id) = TraceId::read(root::trace_id(plan.request, at.span)?) else { continue };
-            let service = root::service(plan.request, at.resource);
+            // Roots of one resource follow each other.
+            let service = match last {
+                Some((resource, service)) if resource == at.resource => service,
+                _ => root::service(plan.request, at.resource),
+            };
+            last = Some((at.resource, service));
             let account = ledger.account(&trace_id.bytes(), service, now);
             if account.has_calls() || has_calls {
                 roots.push(Root { at: *at, trace_id: trace_id.bytes(), service, account });
@@ -152,7 +159,7 @@ impl Enricher {
             return Ok(None);
         }
         let entries = self.entries(plan, reports);
-        let of_trace: HashMap<TraceKey, usize> =
+        let of_trace: HashMap<TraceKey, usize, Keyed> =
             roots.iter().enumerate().map(|(at, root)| (root.trace_id, at)).collect();
         for entry in entries.iter().filter(|_| !of_trace.is_empty()) {
             let is_known = entry.report.is_some_and(|report| !is_new.get(report).copied().unwrap_or(true));
@@ -295,11 +302,11 @@ impl Services<'_> {
 
 /// Conversations that spans of a request name. A call that names none is of the one that all others of its trace name:
 /// some instrumentations say it on the agent's span alone.
-struct Conversations<'a>(HashMap<&'a [u8], Option<&'a str>>);
+struct Conversations<'a>(HashMap<&'a [u8], Option<&'a str>, Keyed>);
 
 impl<'a> Conversations<'a> {
     fn of(plan: &Plan<'a>) -> Self {
-        let mut of_trace = HashMap::new();
+        let mut of_trace = HashMap::with_hasher(Keyed);
         for span in plan.spans.iter().chain(&plan.enriched) {
             if let Some(id) = span.conversation {
                 let known = of_trace.entry(span.fields.trace_id).or_insert(Some(id));

@@ -6,8 +6,8 @@
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::LazyLock;
 
-/// Words that are hashed at most; ids have up to five.
-const WORDS: usize = 64;
+/// Words that are hashed in one go; ids have up to five, names more.
+const WORDS: usize = 96;
 
 /// The summand, then a key for each word.
 type Keys = [u128; WORDS + 1];
@@ -22,11 +22,6 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 /// Makes hashers with the keys of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keyed;
-
-impl Keyed {
-    /// How many bytes can be hashed: beyond it there are no keys of their own for them.
-    pub const MAX_BYTES: usize = (WORDS - 2) * 8;
-}
 
 /// Takes words.
 #[derive(Debug)]
@@ -46,10 +41,23 @@ impl BuildHasher for Keyed {
     }
 }
 
+impl KeyedHasher {
+    /// Beyond the keys that there are, the hash so far is the first word of what follows.
+    #[cold]
+    fn go_on(&mut self) {
+        let before = u128::from(self.finish());
+        self.sum = self.keys[WORDS].wrapping_add(self.keys[0].wrapping_mul(before));
+        self.next = 1;
+    }
+}
+
 impl Hasher for KeyedHasher {
-    #[inline]
+    #[inline(always)]
     fn write_u64(&mut self, word: u64) {
-        let key = self.keys[self.next % WORDS];
+        if self.next == WORDS {
+            self.go_on();
+        }
+        let key = self.keys[self.next];
         self.sum = self.sum.wrapping_add(key.wrapping_mul(u128::from(word)));
         self.next += 1;
     }
@@ -84,11 +92,11 @@ impl Hasher for KeyedHasher {
 }
 
 /// For tables whose keys are such hashes already.
-pub(super) type Hashed = BuildHasherDefault<HashedHasher>;
+pub type Hashed = BuildHasherDefault<HashedHasher>;
 
 /// Gives the last word back as it came.
 #[derive(Debug, Default)]
-pub(super) struct HashedHasher(u64);
+pub struct HashedHasher(u64);
 
 impl Hasher for HashedHasher {
     #[inline]
@@ -130,6 +138,19 @@ mod tests {
         // hashbrown takes the lower bits for the place and the upper seven to compare: both must be spread.
         assert!(all.iter().map(|hash| hash % 256).collect::<HashSet<_>>().len() > 90);
         assert!(all.iter().map(|hash| hash >> 57).collect::<HashSet<_>>().len() > 80);
+    }
+
+    #[test]
+    fn what_is_longer_than_the_keys_is_hashed_to_its_end() {
+        let long: Vec<u8> = (0..4000u32).flat_map(u32::to_le_bytes).collect();
+        let swapped = |one: usize, other: usize| {
+            let mut swapped = long.clone();
+            (0..8).for_each(|at| swapped.swap(one * 8 + at, other * 8 + at));
+            swapped
+        };
+        let all = [long.clone(), swapped(0, WORDS), swapped(1, 2 * WORDS), swapped(3, 1999), long[1..].to_vec()];
+        let hashes: HashSet<u64> = all.iter().map(|bytes| Keyed.hash_one(bytes)).collect();
+        assert_eq!(hashes.len(), all.len());
     }
 
     #[test]

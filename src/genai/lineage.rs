@@ -7,6 +7,8 @@ use super::keyed::Keyed;
 use super::report::{SpanId, TraceId};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError, value, walk};
 
+/// `Span.parent_span_id`.
+const PARENT: u8 = 4;
 /// Steps that are climbed without a note of where one was: traces are seldom deeper within one request.
 const SHALLOW: usize = 16;
 
@@ -24,13 +26,18 @@ pub type Found<T> = HashMap<SpanKey, Option<T>, Keyed>;
 
 impl Lineage {
     /// Reads the ids of every span in a request of about `spans` spans; those with invalid ids have no place in a tree.
+    /// Those without a parent are given to `root`, whatever their ids.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
-    pub fn read(request: &[u8], spans: usize) -> Result<Self, WireError> {
+    pub fn read(request: &[u8], spans: usize, mut root: impl FnMut(SpanAt)) -> Result<Self, WireError> {
         let mut parents = HashMap::with_capacity_and_hasher(spans, Keyed);
-        walk(request, |SpanAt { span, .. }| {
-            if let Some((key, parent)) = ids(request, span)? {
+        walk(request, |at| {
+            let Ids { key, parent } = ids(request, at.span)?;
+            if parent.is_none() {
+                root(at);
+            }
+            if let Some(key) = key {
                 parents.insert(key, parent);
             }
             Ok(())
@@ -92,39 +99,58 @@ impl Lineage {
     }
 }
 
-fn ids(request: &[u8], span: Extent) -> Result<Option<(SpanKey, Option<SpanId>)>, WireError> {
-    match leading_ids(value::slice(request, span)) {
-        Some(ids) => Ok(Some(ids)),
-        None => any_ids(request, span),
-    }
+/// The ids of one span, as far as they are valid.
+#[derive(Debug, Clone, Copy)]
+struct Ids {
+    key: Option<SpanKey>,
+    parent: Option<SpanId>,
 }
 
-/// The ids where they are all there and stand first, in the order of their numbers, as in most spans below a root. One
-/// that is written again behind them, which no encoder does, is not looked for.
+fn ids(request: &[u8], span: Extent) -> Result<Ids, WireError> {
+    let Some((key, rest)) = leading_ids(value::slice(request, span)) else { return any_ids(request, span) };
+    if let [0x22, 8, rest @ ..] = rest
+        && let Some(parent) = rest.first_chunk::<8>().and_then(|id| SpanId::read(id))
+    {
+        return Ok(Ids { key: Some(key), parent: Some(parent) });
+    }
+    let parent = parent_behind(request, Extent { start: span.end - rest.len(), ..span })?;
+    Ok(Ids { key: Some(key), parent })
+}
+
+/// The span's own ids where they stand first, as nearly always, and what comes behind them. One that is written again,
+/// which no encoder does, is not looked for.
 #[inline]
-fn leading_ids(span: &[u8]) -> Option<(SpanKey, Option<SpanId>)> {
+fn leading_ids(span: &[u8]) -> Option<(SpanKey, &[u8])> {
     let ([0x0a, 16], rest) = span.split_first_chunk()? else { return None };
     let (trace_id, rest) = rest.split_first_chunk::<16>()?;
     let ([0x12, 8], rest) = rest.split_first_chunk()? else { return None };
     let (span_id, rest) = rest.split_first_chunk::<8>()?;
-    let ([0x22, 8], rest) = rest.split_first_chunk()? else { return None };
-    let parent_id = SpanId::read(rest.first_chunk::<8>()?)?;
-    Some(((TraceId::read(trace_id)?, SpanId::read(span_id)?), Some(parent_id)))
+    Some(((TraceId::read(trace_id)?, SpanId::read(span_id)?), rest))
+}
+
+/// The parent, wherever it stands.
+#[inline(never)]
+fn parent_behind(request: &[u8], rest: Extent) -> Result<Option<SpanId>, WireError> {
+    let (mut reader, mut parent_id) = (Reader::within(request, rest), None);
+    while let Some((id, _)) = reader.find(PARENT)? {
+        parent_id = SpanId::read(id);
+    }
+    Ok(parent_id)
 }
 
 #[inline(never)]
-fn any_ids(request: &[u8], span: Extent) -> Result<Option<(SpanKey, Option<SpanId>)>, WireError> {
-    let (mut trace_id, mut span_id, mut parent_id) = (None, None, None);
+fn any_ids(request: &[u8], span: Extent) -> Result<Ids, WireError> {
+    let (mut trace_id, mut span_id, mut parent) = (None, None, None);
     let mut reader = Reader::within(request, span);
     while let Some(Field { number, value }) = reader.field()? {
         match (number, value) {
             (1, Value::Bytes(id)) => trace_id = TraceId::read(value::slice(request, id)),
             (2, Value::Bytes(id)) => span_id = SpanId::read(value::slice(request, id)),
-            (4, Value::Bytes(id)) => parent_id = SpanId::read(value::slice(request, id)),
+            (4, Value::Bytes(id)) => parent = SpanId::read(value::slice(request, id)),
             _ => {}
         }
     }
-    Ok(trace_id.zip(span_id).map(|key| (key, parent_id)))
+    Ok(Ids { key: trace_id.zip(span_id), parent })
 }
 
 #[cfg(test)]
@@ -153,7 +179,7 @@ mod tests {
         };
         let scope_spans = vec![ScopeSpans { spans: spans.iter().map(span).collect(), ..ScopeSpans::default() }];
         let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
-        Lineage::read(&ExportTraceServiceRequest { resource_spans }.encode_to_vec(), spans.len()).unwrap()
+        Lineage::read(&ExportTraceServiceRequest { resource_spans }.encode_to_vec(), spans.len(), |_| {}).unwrap()
     }
 
     #[test]

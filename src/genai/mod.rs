@@ -16,7 +16,7 @@ mod verdict;
 
 pub use calls::Calls;
 pub use dialect::Dialect;
-pub use keyed::{Keyed, KeyedHasher};
+pub use keyed::{Hashed, HashedHasher, Keyed, KeyedHasher};
 pub use keys::{Extensions, KeyTable, Meaning, RoleRule};
 pub use lineage::{Found, Lineage, SpanKey};
 pub use memory::{Batch, Claims, Memory, MemoryLevel, MemorySettings, Settled};

@@ -9,11 +9,8 @@ use crate::otlp::{Extent, Field, Reader, Value, WireError};
 
 /// `Span.attributes`.
 const ATTRIBUTES: u8 = 9;
-/// `KeyValue.key`, and its tag.
+/// `KeyValue.key`.
 const KEY: u8 = 1;
-const KEY_TAG: u8 = 0x0a;
-/// The tag of `KeyValue.value`.
-const VALUE_TAG: u8 = 0x12;
 
 /// `Span.kind` of a call to a remote service.
 const KIND_CLIENT: u64 = 3;
@@ -94,21 +91,7 @@ pub fn tells(request: &[u8], span: Extent, keys: &KeyTable) -> Result<bool, Wire
 /// Refuses most attributes by the first byte of their key and its length.
 #[inline(always)]
 fn may_tell(pair: &[u8], keys: &KeyTable) -> bool {
-    head_of_key(pair).is_none_or(|(first, len)| keys.may_tell(first, len))
-}
-
-/// The first byte of an attribute's key, and the key's length; `None` where it is not seen at a glance.
-#[inline(always)]
-fn head_of_key(pair: &[u8]) -> Option<(u8, u8)> {
-    match *pair {
-        [KEY_TAG, len @ ..0x80, first, ..] => Some((first, len)),
-        // The value first: the Go Collector's order.
-        [VALUE_TAG, len @ ..0x80, ref rest @ ..] => match rest.get(usize::from(len)..) {
-            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => Some((first, len)),
-            _ => None,
-        },
-        _ => None,
-    }
+    value::head_of_key(pair).is_none_or(|(first, len)| keys.may_tell(first, len))
 }
 
 /// Reads a span: its fields are returned, its telling attributes put into `hits`.
@@ -164,7 +147,7 @@ impl Hits {
     #[inline]
     fn read(&mut self, request: &[u8], pair: Extent, keys: &KeyTable) -> Result<(), WireError> {
         // Most keys mean nothing, and are not looked at but for whether they are of the conventions' own.
-        if let Some((first, len)) = head_of_key(value::slice(request, pair))
+        if let Some((first, len)) = value::head_of_key(value::slice(request, pair))
             && !keys.may_mean(first, len)
             && (self.gen_ai || first != b'g')
         {

@@ -1,6 +1,11 @@
 //! Step two of counting: tokens as a dialect writes them, and from them totals that mean the same everywhere: input
 //! with cached tokens inside, output with reasoning inside.
 
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use smallvec::{SmallVec, smallvec};
+
 use super::keys::Meaning;
 use super::span::Hits;
 use crate::otlp::value::Any;
@@ -113,15 +118,78 @@ fn whole(double: f64) -> Option<u64> {
 /// The first of `names` that holds a count in a JSON object.
 fn count_in_json(any: Any<'_>, names: &[&str]) -> Option<u64> {
     let Any::String(bytes) = any else { return None };
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
-    names.iter().find_map(|name| match object.get(*name)? {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let count = Counts { names }.deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    count
+}
+
+/// Reads an object and keeps the counts of some names, without a copy of the rest.
+struct Counts<'n> {
+    names: &'n [&'n str],
+}
+
+impl<'de> DeserializeSeed<'de> for Counts<'_> {
+    type Value = Option<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<u64>, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Counts<'_> {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Option<u64>, A::Error> {
+        let mut counts: SmallVec<[Option<u64>; 4]> = smallvec![None; self.names.len()];
+        while let Some(at) = pairs.next_key_seed(NameAt { names: self.names })? {
+            let value: serde_json::Value = pairs.next_value()?;
+            // Of two equal names the last counts.
+            if let Some(place) = at.and_then(|at| counts.get_mut(at)) {
+                *place = count_of_json(&value);
+            }
+        }
+        Ok(counts.into_iter().flatten().next())
+    }
+}
+
+/// Reads a string and says which of some names it is.
+struct NameAt<'n> {
+    names: &'n [&'n str],
+}
+
+impl<'de> DeserializeSeed<'de> for NameAt<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<usize>, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NameAt<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(self.names.iter().position(|name| *name == key))
+    }
+}
+
+fn count_of_json(value: &serde_json::Value) -> Option<u64> {
+    match value {
         serde_json::Value::Number(number) => {
-            let any = number.as_i64().map(Any::Int).or_else(|| number.as_f64().map(Any::Double))?;
-            parse_count(any)
+            parse_count(number.as_i64().map(Any::Int).or_else(|| number.as_f64().map(Any::Double))?)
         }
         serde_json::Value::String(text) => parse_count(Any::String(text.as_bytes())),
         _ => None,
-    })
+    }
 }
 
 #[cfg(test)]

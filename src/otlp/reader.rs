@@ -146,6 +146,14 @@ impl<'a> Reader<'a> {
             let extent = self.extent(behind, content);
             return Ok(Some(Field { number: u32::from(tag >> 3), value: Value::Bytes(extent) }));
         }
+        // Times.
+        if tag & 0x87 == 1
+            && tag > 7
+            && let Some((bits, rest)) = behind.split_first_chunk::<8>()
+        {
+            self.rest = rest;
+            return Ok(Some(Field { number: u32::from(tag >> 3), value: Value::Fixed64(u64::from_le_bytes(*bits)) }));
+        }
         let (field, rest) = self.any_field()?;
         *self = rest;
         Ok(Some(field))

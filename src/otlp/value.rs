@@ -55,6 +55,21 @@ pub fn key_value(request: &[u8], pair: Extent) -> Result<(&[u8], Option<Extent>)
     Ok((key, value))
 }
 
+/// The first byte of an attribute's key, and the key's length; `None` where it is not seen at a glance.
+#[inline(always)]
+#[must_use]
+pub fn head_of_key(pair: &[u8]) -> Option<(u8, u8)> {
+    match *pair {
+        [KEY_TAG, len @ ..0x80, first, ..] => Some((first, len)),
+        // The value first: the Go Collector's order.
+        [VALUE_TAG, len @ ..0x80, ref rest @ ..] => match rest.get(usize::from(len)..) {
+            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => Some((first, len)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Reads an `AnyValue`. Of several members of the oneof the last counts, as protobuf says.
 ///
 /// # Errors
@@ -129,6 +144,36 @@ impl DoubleKey {
     pub fn append(&self, out: &mut Vec<u8>, value: f64) {
         out.extend_from_slice(&self.0);
         out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// The key of attributes with an integer, encoded once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntKey(Box<[u8]>);
+
+impl IntKey {
+    /// Encodes a key.
+    #[must_use]
+    pub fn new(key: &str) -> Self {
+        let mut encoded = vec![KEY_TAG];
+        append_varint(&mut encoded, key.len() as u64);
+        encoded.extend_from_slice(key.as_bytes());
+        encoded.push(VALUE_TAG);
+        Self(encoded.into())
+    }
+
+    /// Appends one `Span.attributes` field.
+    #[inline]
+    pub fn append(&self, out: &mut Vec<u8>, value: i64) {
+        let bits = value.cast_unsigned();
+        let value_len = 1 + varint_len_u64(bits);
+        out.push(SPAN_ATTRIBUTE_TAG);
+        append_varint(out, (self.0.len() + 1 + value_len) as u64);
+        out.extend_from_slice(&self.0);
+        // At most eleven: a varint of one byte.
+        append_varint(out, value_len as u64);
+        out.push(INT_TAG);
+        append_varint(out, bits);
     }
 }
 
@@ -221,6 +266,10 @@ mod tests {
         append_int(&mut out, "i", -1);
         append_bool(&mut out, "b", true);
         append_int(&mut out, &"k".repeat(130), 300);
+        DoubleKey::new("e").append(&mut out, 1e-9);
+        IntKey::new("j").append(&mut out, i64::MIN);
+        IntKey::new(&"l".repeat(130)).append(&mut out, 7);
+        out.extend_from_slice(&encoded_string("t", "u"));
         let span = Span::decode(&out[..]).unwrap();
         let read: Vec<_> =
             span.attributes.into_iter().map(|pair| (pair.key, pair.value.unwrap().value.unwrap())).collect();
@@ -230,6 +279,10 @@ mod tests {
             ("i".to_owned(), ProstValue::IntValue(-1)),
             ("b".to_owned(), ProstValue::BoolValue(true)),
             ("k".repeat(130), ProstValue::IntValue(300)),
+            ("e".to_owned(), ProstValue::DoubleValue(1e-9)),
+            ("j".to_owned(), ProstValue::IntValue(i64::MIN)),
+            ("l".repeat(130), ProstValue::IntValue(7)),
+            ("t".to_owned(), ProstValue::StringValue("u".to_owned())),
         ];
         assert_eq!(read, expected);
     }

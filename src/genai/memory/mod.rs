@@ -14,7 +14,7 @@ use super::keyed::Keyed;
 use super::lineage::{Found, Lineage, SpanKey};
 use super::report::{Fingerprints, Report, Verdict};
 use super::verdict::{Standing, decide};
-use crate::otlp::WireError;
+use crate::otlp::{SpanAt, WireError};
 use sightings::Sightings;
 use store::{Key, NONE, Number, Purpose, Store};
 
@@ -51,12 +51,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads where the reports stand in the tree of the request that they are of, which has about `spans` spans.
+    /// Reads where the reports stand in the tree of the request that they are of, which has about `spans` spans. Those
+    /// without a parent are given to `root`.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
-    pub fn place_in_tree(&mut self, request: &[u8], spans: usize) -> Result<(), WireError> {
-        self.lineage = Lineage::read(request, spans)?;
+    pub fn place_in_tree(&mut self, request: &[u8], spans: usize, root: impl FnMut(SpanAt)) -> Result<(), WireError> {
+        self.lineage = Lineage::read(request, spans, root)?;
         let mut known = Found::default();
         for report in &mut self.reports {
             report.outside_id = report.parent_id.and_then(|id| self.lineage.outside((report.trace_id, id), &mut known));
