@@ -201,9 +201,12 @@ fn figures_of(page: &mut Page, estimate: &Estimate, calls: u64) {
     page.item("quality", tier(estimate.tier));
 }
 
+/// A range as people see it; one number has no ends.
 pub(super) fn shown<T: Quantity>(range: &Range<T>, calls: f64) -> Shown {
     let number = |quantity: T| quantity.get() * calls;
-    Shown { low: Some(number(range.low())), value: number(range.value()), high: Some(number(range.high())) }
+    let is_one = range.low().get().total_cmp(&range.high().get()).is_eq();
+    let end = |quantity: T| if is_one { None } else { Some(number(quantity)) };
+    Shown { low: end(range.low()), value: number(range.value()), high: end(range.high()) }
 }
 
 fn range(shown: Shown, unit: &str) -> String {

@@ -7,6 +7,7 @@ mod compare;
 mod estimate;
 mod explain;
 mod factors;
+mod readme;
 mod resolve;
 
 use std::io::Write;
