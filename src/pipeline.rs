@@ -2,6 +2,8 @@
 //! backends said into the sender's answer. Direct mode: acknowledged means that every backend acknowledged; of metrics
 //! and logs, every backend that takes them.
 
+mod summaries;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -17,7 +19,8 @@ use crate::rejection::{Failure, Rejection};
 use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel,
 };
-use crate::trace::ledger::LedgerLevel;
+use crate::trace::ledger::{LedgerLevel, SummarySettings};
+use summaries::Summaries;
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Pipeline {
     /// Where there is an enricher.
     book: Option<EmissionBook>,
     deliveries: Vec<Arc<Delivery>>,
+    /// Where traces are summed up.
+    summaries: Option<Summaries>,
     metrics: Metrics,
 }
 
@@ -52,7 +57,16 @@ impl Pipeline {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
         let deliveries = destinations.into_iter().map(delivery).collect();
         let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
-        Self { enricher, book, deliveries, metrics }
+        Self { enricher, book, deliveries, summaries: None, metrics }
+    }
+
+    /// The same, and each trace whose root goes through it is summed up once it has been quiet. To be called within a
+    /// runtime, and only where the enricher's ledger is watched.
+    #[must_use]
+    pub fn summing_up(mut self, settings: SummarySettings) -> Self {
+        let start = |enricher| Summaries::start(enricher, self.deliveries.clone(), self.metrics.clone(), settings);
+        self.summaries = self.enricher.clone().map(start);
+        self
     }
 
     /// The processor that enriches, with the label of its registry.
@@ -106,6 +120,9 @@ impl Pipeline {
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
         self.metrics.unlisted(tally.unlisted);
         self.book_emissions(&books, is_partial);
+        if let Some(summaries) = &self.summaries {
+            summaries.passed(books.passed_roots, Instant::now());
+        }
         for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());
         }

@@ -87,7 +87,12 @@ fn build<'a>(
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =
             pipeline.exporters.iter().filter_map(|id| exporters.get(id).cloned()).collect();
-        Arc::new(Pipeline::new(enricher, exporters, surroundings.metrics.clone()))
+        let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone());
+        let processor = pipeline.processors.iter().find_map(|id| config.processors.get(id));
+        Arc::new(match processor.and_then(|gramtrace| settings::summaries(&gramtrace.trace)) {
+            Some(settings) => built.summing_up(settings),
+            None => built,
+        })
     };
     Ok(config.service.pipelines.iter().map(|(id, pipeline)| (id, build(pipeline))).collect())
 }

@@ -21,7 +21,7 @@ use crate::exporter::{
 use crate::genai::{Extensions, Meaning, MemorySettings, RoleRule};
 use crate::otlp::Signal;
 use crate::receiver::{ListenerSettings, Protocol};
-use crate::trace::ledger::LedgerSettings;
+use crate::trace::ledger::{LedgerSettings, SummarySettings};
 use crate::wire::Encoding;
 
 /// How long a health or metrics page that is being read at the end may take.
@@ -154,6 +154,12 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
     }
 }
 
+/// How traces are summed up, where they are.
+pub(super) fn summaries(config: &TraceConfig) -> Option<SummarySettings> {
+    let max_roots = usize::try_from(config.max_traces).unwrap_or(usize::MAX);
+    config.summary_span.then_some(SummarySettings { quiet: config.quiet, ttl: config.ttl, max_roots })
+}
+
 /// How much is kept of traces.
 fn ledger(config: &TraceConfig) -> LedgerSettings {
     let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -163,6 +169,7 @@ fn ledger(config: &TraceConfig) -> LedgerSettings {
         ttl: config.ttl,
         receipt_traces: whole(config.receipts.max_traces),
         receipts_each: whole(config.receipts.max_calls),
+        is_watched: config.summary_span,
     }
 }
 

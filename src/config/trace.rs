@@ -19,6 +19,11 @@ pub struct TraceConfig {
     pub ttl: Duration,
     /// Receipts of single calls.
     pub receipts: ReceiptsConfig,
+    /// Whether a span with the final totals is added under the root; false.
+    pub summary_span: bool,
+    /// How long nothing has come for a trace before it is summed up; 30 s.
+    #[serde(serialize_with = "super::duration::serialize")]
+    pub quiet: Duration,
 }
 
 /// `processors.gramtrace.trace.receipts`.
@@ -33,7 +38,14 @@ pub struct ReceiptsConfig {
 impl Default for TraceConfig {
     fn default() -> Self {
         let receipts = ReceiptsConfig { max_traces: 10_000, max_calls: 64 };
-        Self { max_traces: 1_000_000, max_size_mib: 256, ttl: Duration::from_secs(60 * 60), receipts }
+        Self {
+            max_traces: 1_000_000,
+            max_size_mib: 256,
+            ttl: Duration::from_secs(60 * 60),
+            receipts,
+            summary_span: false,
+            quiet: Duration::from_secs(30),
+        }
     }
 }
 
@@ -48,8 +60,26 @@ impl TraceConfig {
             receipts.read("max_calls", &mut config.receipts.max_calls, |field| field.whole(1, 10_000));
             receipts.finish(&[]);
         }
+        section.read("summary_span", &mut config.summary_span, Field::flag);
+        section.read("quiet", &mut config.quiet, quiet);
+        if config.summary_span && config.quiet >= config.ttl {
+            section
+                .error_in("quiet", "a trace is forgotten before it has been quiet for so long; write less than `ttl`");
+        }
+        if config.summary_span && config.max_traces == 0 {
+            section.error_in("summary_span", "without totals there is nothing to sum up; write `max_traces` above 0");
+        }
         section.finish(&[]);
         config
+    }
+}
+
+fn quiet(field: &Field<'_>) -> Result<Duration, String> {
+    match super::duration::parse(field.text()?)? {
+        quiet if quiet.is_zero() => {
+            Err("calls of a trace come one after the other; write one such as `30s`".to_owned())
+        }
+        quiet => Ok(quiet),
     }
 }
 

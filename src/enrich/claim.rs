@@ -11,6 +11,7 @@ use super::settle::Reports;
 use super::tally::Tally;
 use super::traces::TraceClaim;
 use crate::genai::{Claims, Dialect, Memory, Role, Status};
+use crate::trace::ledger::PassedRoot;
 
 /// The memory of calls. Shared by everything that must count a call once, and kept when a configuration is reloaded.
 pub type SharedMemory = Arc<Mutex<Memory>>;
@@ -29,6 +30,8 @@ pub struct Books {
     pub emissions: Vec<Emission>,
     /// Models that the registry does not know, with their provider: a call each.
     pub unknown_models: Vec<(String, Option<String>)>,
+    /// Roots that passed, where traces are summed up.
+    pub passed_roots: Vec<PassedRoot>,
 }
 
 /// A request that is enriched and not answered yet. Unless it is acknowledged its reports leave the memory again: then
@@ -113,6 +116,7 @@ impl Claim {
 
     /// The request was acknowledged: its reports stay, and this is what is to be booked.
     pub fn acknowledge(mut self) -> Books {
+        let passed_roots = self.traces.as_mut().map(TraceClaim::take_passed).unwrap_or_default();
         let is_new = self.confirm();
         let emissions = std::mem::take(&mut self.emissions);
         let mut books = Books { tally: Tally::new(self.spans, self.enriched_before), emissions, ..Books::default() };
@@ -122,6 +126,7 @@ impl Claim {
             }
         }
         books.emissions.retain(|emission| !emission.is_empty());
+        books.passed_roots = passed_roots;
         books
     }
 }

@@ -13,11 +13,11 @@ use super::root;
 use super::terms::{Asked, Shared, Terms};
 use crate::genai::{Claims, Keyed, Memory, SpanId, Status, TraceId};
 use crate::otlp::value::{self, Any};
-use crate::otlp::{Extent, Reader, SpanAt, WireError};
+use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError};
 use crate::semconv::out;
 use crate::trace::Range;
 use crate::trace::ledger::{
-    Account, Call, Figures, Gap, Ledger, LedgerLevel, LedgerSettings, Share, Standing, TraceKey,
+    Account, Call, Figures, Gap, Ledger, LedgerLevel, LedgerSettings, PassedRoot, Share, Standing, TraceKey,
 };
 use crate::units::TokenUsage;
 
@@ -30,6 +30,7 @@ pub type SharedLedger = Arc<TraceBooks>;
 pub struct TraceBooks {
     ledger: Mutex<Ledger<Terms>>,
     is_kept: bool,
+    is_watched: bool,
     /// Whether anything was ever booked: until then no root has to be found.
     has_traces: AtomicBool,
 }
@@ -38,8 +39,9 @@ impl TraceBooks {
     /// An empty ledger.
     #[must_use]
     pub fn new(settings: LedgerSettings) -> Self {
-        let ledger = Mutex::new(Ledger::new(settings));
-        Self { ledger, is_kept: settings.max_traces > 0, has_traces: AtomicBool::new(false) }
+        let (ledger, is_watched) = (Mutex::new(Ledger::new(settings)), settings.is_watched);
+        // Who sums up has to know every root: its trace may become known later.
+        Self { ledger, is_kept: settings.max_traces > 0, is_watched, has_traces: AtomicBool::new(is_watched) }
     }
 
     /// Takes hold of the ledger. A thread that panicked with it in its hands has at worst lost a call.
@@ -75,6 +77,29 @@ pub(super) struct Root<'a> {
     account: Account,
 }
 
+impl Root<'_> {
+    /// What is kept of it until its trace is quiet; `None` for one without a valid id, which nothing can stand under.
+    fn passed(&self, request: &[u8]) -> Result<Option<PassedRoot>, WireError> {
+        let (mut span_id, mut end_ns) = (None, 0);
+        let mut reader = Reader::within(request, self.at.span);
+        while let Some(field) = reader.field()? {
+            match field {
+                Field { number: 2, value: Value::Bytes(id) } => span_id = SpanId::read(value::slice(request, id)),
+                Field { number: 8, value: Value::Fixed64(ns) } => end_ns = ns,
+                _ => {}
+            }
+        }
+        let resource = self.at.resource.map(|resource| value::slice(request, resource)).unwrap_or_default();
+        Ok(span_id.map(|span_id| PassedRoot {
+            trace_id: self.trace_id,
+            span_id: span_id.bytes(),
+            end_ns,
+            service: self.service.into(),
+            resource: resource.into(),
+        }))
+    }
+}
+
 /// What is to be booked for traces when a request has been acknowledged.
 #[derive(Debug)]
 pub(super) struct TraceClaim {
@@ -82,6 +107,8 @@ pub(super) struct TraceClaim {
     entries: Vec<Entry>,
     /// Roots that passed, with their service.
     roots: Vec<(TraceKey, Box<str>)>,
+    /// The same for who sums up, also those of traces that nothing is known of.
+    passed: Vec<PassedRoot>,
     now: Instant,
 }
 
@@ -94,9 +121,14 @@ struct Entry {
 }
 
 impl TraceClaim {
+    /// The roots that whoever sums up has to hear of.
+    pub(super) fn take_passed(&mut self) -> Vec<PassedRoot> {
+        std::mem::take(&mut self.passed)
+    }
+
     /// The request was acknowledged: books what no other request did. `is_first` says it for each report.
     pub(super) fn book(self, is_first: &[bool]) {
-        let Self { ledger, entries, roots, now } = self;
+        let Self { ledger, entries, roots, now, .. } = self;
         if !entries.is_empty() {
             ledger.has_traces.store(true, Ordering::Relaxed);
         }
@@ -139,7 +171,7 @@ impl Enricher {
             };
             last = Some((at.resource, service));
             let account = ledger.account(&trace_id.bytes(), service, now);
-            if account.has_calls() || has_calls {
+            if account.has_calls() || has_calls || self.ledger.is_watched {
                 roots.push(Root { at: *at, trace_id: trace_id.bytes(), service, account });
             }
         }
@@ -172,8 +204,11 @@ impl Enricher {
                 }
             }
         }
-        let mut claimed = Vec::new();
+        let (mut claimed, mut passed) = (Vec::new(), Vec::new());
         for root in roots {
+            if self.ledger.is_watched {
+                passed.extend(root.passed(plan.request)?);
+            }
             if root.account.has_calls() {
                 claimed.push((root.trace_id, root.service.into()));
                 if !self.root_writer.has_totals(plan.request, root.at.span)? {
@@ -181,10 +216,10 @@ impl Enricher {
                 }
             }
         }
-        if entries.is_empty() && claimed.is_empty() {
+        if entries.is_empty() && claimed.is_empty() && passed.is_empty() {
             return Ok(None);
         }
-        Ok(Some(TraceClaim { ledger: Arc::clone(&self.ledger), entries, roots: claimed, now }))
+        Ok(Some(TraceClaim { ledger: Arc::clone(&self.ledger), entries, roots: claimed, passed, now }))
     }
 
     /// The calls of a request as its traces' ledger takes them.

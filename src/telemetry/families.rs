@@ -122,6 +122,10 @@ pub(super) const TRACES_EVICTED: Family = counter(
     "gramtrace_traces_evicted_total",
     "Traces that were forgotten before their time because there was no room.",
 );
+pub(super) const TRACE_SUMMARIES: Family = counter(
+    "gramtrace_trace_summaries_total",
+    "Summaries of traces by what became of them: every backend took them, or not.",
+);
 pub(super) const OVER_CAPACITY: Family = counter(
     "gramtrace_labels_over_capacity_total",
     "Bookings that went to the label value other because there were too many receivers or exporters.",

@@ -87,6 +87,7 @@ const INSTRUMENTS: &[Instrument] = &[
     instrument(name::TRACE_RECEIPTS, "gramtrace.trace.receipts", "{receipts}", Shape::Level),
     instrument(name::TRACE_BYTES, "gramtrace.trace.bytes", "By", Shape::Level),
     instrument(name::TRACES_EVICTED, "gramtrace.traces.evicted", "{traces}", Shape::Count),
+    instrument(name::TRACE_SUMMARIES, "gramtrace.trace.summaries", "{summaries}", Shape::Count),
     instrument(name::OVER_CAPACITY, "gramtrace.labels.over_capacity", "{bookings}", Shape::Count),
     instrument(name::RELOADS, "gramtrace.config.reloads", "{reloads}", Shape::Count),
     instrument(name::LAST_RELOAD, "gramtrace.config.last_reload_successful", "1", Shape::Level),

@@ -177,6 +177,11 @@ impl Metrics {
         self.0.counting.memory(processor, reports, evicted);
     }
 
+    /// Counts summaries of a processor's traces: whether every backend took them.
+    pub fn summaries(&self, processor: &str, is_taken: bool, summaries: u64) {
+        self.0.ledgers.summaries(processor, is_taken, summaries);
+    }
+
     /// What a processor's ledger of traces holds now.
     pub fn traces(&self, processor: &str, level: TraceLevel) {
         self.0.ledgers.reads(processor, level);

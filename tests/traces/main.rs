@@ -10,6 +10,7 @@ mod oracle;
 mod roots;
 mod soak;
 mod spans;
+mod summary;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

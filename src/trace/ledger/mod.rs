@@ -6,6 +6,7 @@ mod account;
 mod call;
 mod departed;
 mod names;
+mod roots;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 pub use account::{Account, Gap};
 pub use call::{Call, Figures, Share, SpanKey, Standing, TraceKey};
 pub use departed::Departure;
+pub use roots::{PassedRoot, Roots, Summary, SummarySettings};
 pub use view::{Absence, ConversationView, Listed, TraceView};
 
 use departed::Departed;
@@ -47,6 +49,8 @@ pub struct LedgerSettings {
     pub receipt_traces: usize,
     /// Receipts of one trace that are kept at most: the first.
     pub receipts_each: usize,
+    /// Whether somebody sums traces up, and so has to hear of those that something was booked for.
+    pub is_watched: bool,
 }
 
 impl Default for LedgerSettings {
@@ -57,6 +61,7 @@ impl Default for LedgerSettings {
             ttl: Duration::from_secs(60 * 60),
             receipt_traces: 10_000,
             receipts_each: 64,
+            is_watched: false,
         }
     }
 }
@@ -88,6 +93,8 @@ struct Trace {
     booked: u32,
     models: [NameId; MODELS_EACH],
     more_models: bool,
+    /// Whether it is among those that whoever sums up has still to hear of.
+    is_active: bool,
 }
 
 impl Default for Trace {
@@ -100,6 +107,7 @@ impl Default for Trace {
             booked: 0,
             models: [NAMELESS; MODELS_EACH],
             more_models: false,
+            is_active: false,
         }
     }
 }
@@ -140,6 +148,8 @@ pub struct Ledger<T> {
     receipts_kept: u64,
     receipt_bytes: usize,
     evicted: u64,
+    /// Traces that something was booked for since somebody asked.
+    active: Vec<TraceKey>,
 }
 
 impl<T> Ledger<T> {
@@ -163,6 +173,7 @@ impl<T> Ledger<T> {
             receipts_kept: 0,
             receipt_bytes: 0,
             evicted: 0,
+            active: Vec::new(),
         }
     }
 
@@ -188,6 +199,7 @@ impl<T> Ledger<T> {
         let service = self.hasher.hash_one(&*call.service);
         let model = call.model.as_ref().map(|name| self.models.id(name));
         let is_repeated = self.is_kept(&trace_id, &call);
+        let is_watched = self.settings.is_watched;
         let Some(trace) = self.open(trace_id, now) else { return };
         trace.account.add(&call.share);
         if trace.booked == 0 && trace.service == 0 {
@@ -198,6 +210,9 @@ impl<T> Ledger<T> {
         widen(&mut trace.first_ns, &mut trace.last_ns, call.time_ns);
         trace.note_model(model);
         trace.booked = trace.booked.saturating_add(u32::from(!is_repeated));
+        if is_watched && !std::mem::replace(&mut trace.is_active, true) {
+            self.active.push(trace_id);
+        }
         if let Some(id) = call.conversation.clone() {
             self.book_conversation(&id, trace_id, &call, now);
         }
@@ -299,6 +314,23 @@ impl<T> Ledger<T> {
     #[must_use]
     pub fn entry(&self, trace_id: &TraceKey) -> Option<Listed> {
         self.traces.get(trace_id).map(|(trace, touched)| self.listed(trace_id, trace, touched))
+    }
+
+    /// The traces that something was booked for since this was asked last.
+    pub(super) fn take_active(&mut self) -> Vec<TraceKey> {
+        let active = std::mem::take(&mut self.active);
+        for trace_id in &active {
+            if let Some(trace) = self.traces.get_mut(trace_id) {
+                trace.is_active = false;
+            }
+        }
+        active
+    }
+
+    /// How long nothing has been booked for a trace; `None` for one that is not there.
+    pub(super) fn silence(&self, trace_id: &TraceKey, now: Instant) -> Option<Duration> {
+        let (_, touched) = self.traces.get(trace_id)?;
+        Some(Duration::from_millis(self.reading(now).saturating_sub(touched)))
     }
 
     /// `now` in milliseconds on the ledger's clock, which begins with the first booking.
