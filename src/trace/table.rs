@@ -79,9 +79,9 @@ impl Row {
 /// let rows = [Row { label: "shop".to_owned(), totals: Totals::of([&call]) }];
 /// assert_eq!(
 ///     table("service", &rows, Style::Plain),
-///     "service  calls  tokens in/out  model          energy  CO2e [low–high]    place  tier\n\
-///      shop         1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n\
-///      total        1            0/0  openai/gpt-4o       –  100 mg [50.0–400]  –      –\n"
+///     "service  calls  tokens in/out  model   energy  CO2e [low–high]    place  tier\n\
+///      shop         1            0/0  gpt-4o       –  100 mg [50.0–400]  –      –\n\
+///      total        1            0/0  gpt-4o       –  100 mg [50.0–400]  –      –\n"
 /// );
 /// ```
 #[must_use]
@@ -109,7 +109,7 @@ fn cells(label: &str, totals: &Totals) -> Cells {
         if label.is_empty() { ABSENT.to_owned() } else { clean(label) },
         if unvalued == 0 { calls } else { format!("{calls}+{}?", count(unvalued)) },
         format!("{}/{}", count(totals.input_tokens), count(totals.output_tokens)),
-        listed(&totals.models),
+        listed(&totals.models.iter().map(|id| name_of(id).to_owned()).collect::<Vec<_>>()),
         totals.energy_wh().map_or_else(|| ABSENT.to_owned(), |range| energy(range.value)),
         totals.co2e_g().map_or_else(|| ABSENT.to_owned(), mass_range),
         listed(&totals.zones),
@@ -123,6 +123,11 @@ fn foot(sum: &Totals) -> Cells {
     let several = |names: &[String], noun, one| if names.len() > 1 { format!("{} {noun}", names.len()) } else { one };
     let model = several(&sum.models, "models", model);
     [label, calls, tokens, model, energy, co2e, several(&sum.zones, "places", place), tier]
+}
+
+/// A registry id without its maker, which would take the room that tells models apart.
+fn name_of(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(_, name)| name)
 }
 
 /// Names beside each other; one cell is never long.
@@ -221,10 +226,10 @@ mod tests {
             with_status("no_tokens"),
         ];
         let expected = "\
-service  calls  tokens in/out  model                   energy  CO2e [low–high]     place        tier
-shop         2       2400/680  openai/gpt-4o          1.62 Wh  500 mg [125–2000]   US-CAL-CISO  D
-agent     1+1?       1200/340  mistral/mistral-larg…  812 mWh  250 mg [62.5–1000]  US-CAL-CISO  D
-total     3+1?      3600/1020  2 models               2.44 Wh  750 mg [188–3000]   US-CAL-CISO  D
+service  calls  tokens in/out  model             energy  CO2e [low–high]     place        tier
+shop         2       2400/680  gpt-4o           1.62 Wh  500 mg [125–2000]   US-CAL-CISO  D
+agent     1+1?       1200/340  mistral-large-2  812 mWh  250 mg [62.5–1000]  US-CAL-CISO  D
+total     3+1?      3600/1020  2 models         2.44 Wh  750 mg [188–3000]   US-CAL-CISO  D
 ? counted, but without a value: their model is not known
 not counted: 1 call without tokens
 not counted again: 2 more reports of calls that were counted
