@@ -257,6 +257,8 @@ impl ReceiptWriter {
         self.double(out, &self.keys.grid_intensity, grid.co2e.get());
         append_string(out, &self.keys.grid_basis, priced.place().basis.name());
         match priced.place().hour {
+            // EcoLogits knows years alone.
+            _ if grid.is_alpha3 => {}
             Hourly::NotLoaded => {}
             Hourly::Missing => append_string(out, &self.keys.grid_period, "year"),
             Hourly::Found(_) => append_string(out, &self.keys.grid_period, "hour"),

@@ -91,7 +91,7 @@ impl Facilities {
 fn facilities(draft: &mut Draft, zones: &Zones) -> Facilities {
     let mut facilities = Vec::new();
     for row in std::mem::take(&mut draft.providers) {
-        let origin = Origin::at("providers.json", &row.name);
+        let origin = Origin::at(&draft.providers_file, &row.name);
         let (pue, wue): (_, _) = (ecologits::range::<Pue>(row.pue), ecologits::range::<LitresPerKwh>(row.wue));
         let (provider, zone) = (Provider::from_name(&row.name), zones.find(&row.location));
         let (Some(provider), Some(zone), Ok(pue), Ok(wue)) = (provider, zone, pue, wue) else {
@@ -149,11 +149,11 @@ impl Models {
 
     /// The rows of EcoLogits with their names. A provider may have a name once only.
     fn ecologits(&mut self, draft: &mut Draft, facilities: &Facilities) {
-        let file = "ecologits/models.json";
+        let file = std::mem::take(&mut draft.ecologits_file);
         let table = std::mem::take(&mut draft.ecologits);
         let mut by_name: BTreeMap<(Provider, &str), ModelId> = BTreeMap::new();
         for row in &table.models {
-            let origin = Origin::at(file, &format!("{}/{}", row.provider, row.name));
+            let origin = Origin::at(&file, &format!("{}/{}", row.provider, row.name));
             match ecologits::model(row, &draft.own) {
                 Ok(model) => {
                     let provider = model.provider;
@@ -172,7 +172,7 @@ impl Models {
         for alias in &table.aliases {
             let provider = Provider::from_name(&alias.provider);
             let found = provider.and_then(|provider| Some((provider, *by_name.get(&(provider, &*alias.alias))?)));
-            let origin = Origin::at(file, &alias.name);
+            let origin = Origin::at(&file, &alias.name);
             match found {
                 None => draft.error(&origin, "", "an alias of no model; write the name of a model"),
                 Some((provider, _)) if by_name.contains_key(&(provider, &*alias.name)) => {

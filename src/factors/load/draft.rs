@@ -37,9 +37,13 @@ pub(super) struct Draft {
     pub(super) version: Option<String>,
     pub(super) own: RegistryTable,
     pub(super) ecologits: ModelsTable,
+    /// The file that has them.
+    pub(super) ecologits_file: String,
     /// By alpha-3.
     pub(super) mixes: BTreeMap<String, Mix>,
     pub(super) providers: Vec<ProviderRow>,
+    /// The file that has them.
+    pub(super) providers_file: String,
     /// alpha-3 to alpha-2.
     pub(super) countries: BTreeMap<String, String>,
     /// By code.

@@ -1,6 +1,8 @@
 //! The tables of EcoLogits, and what gramtrace adds to them: makers, registry ids, names that do not mean their model
 //! everywhere. From the shapes of the files to checked values.
 
+use std::collections::BTreeSet;
+
 use crate::factors::dates;
 use crate::factors::factor::Factor;
 use crate::factors::index::{Match, Scope, is_of_a_hub};
@@ -21,8 +23,9 @@ use super::tables::{
 };
 
 /// Takes over the table of models; they are checked when all files are read.
-pub(super) fn models(_: &str, table: ModelsTable, draft: &mut Draft) {
+pub(super) fn models(name: &str, table: ModelsTable, draft: &mut Draft) {
     draft.ecologits = table;
+    draft.ecologits_file = name.to_owned();
 }
 
 /// Takes over what gramtrace adds.
@@ -32,16 +35,18 @@ pub(super) fn own(_: &str, table: RegistryTable, draft: &mut Draft) {
 }
 
 /// Takes over the data centres of providers.
-pub(super) fn providers(_: &str, table: ProvidersTable, draft: &mut Draft) {
+pub(super) fn providers(name: &str, table: ProvidersTable, draft: &mut Draft) {
     draft.providers = table.providers;
+    draft.providers_file = name.to_owned();
 }
 
 /// Reads the electricity of countries.
 pub(super) fn mixes(name: &str, table: MixesTable, draft: &mut Draft) {
+    let mut seen = BTreeSet::new();
     for row in table.electricity_mixes {
         let origin = Origin::at(name, &row.name);
         match mix(&row) {
-            Ok(_) if draft.mixes.contains_key(&row.name) => {
+            Ok(_) if !seen.insert(row.name.clone()) => {
                 draft.error(&origin, "", "the zone stands twice; write it once");
             }
             Ok(mix) => {

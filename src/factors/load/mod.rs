@@ -56,9 +56,25 @@ impl Registry {
 
 /// By file, as they were given, and line.
 fn in_order(mut errors: RegistryErrors, files: &[RegistryFile]) -> RegistryErrors {
+    for error in errors.0.iter_mut().filter(|error| error.line.is_none()) {
+        error.line = line_of_entry(error, files);
+    }
     let position = |error: &DocumentError| files.iter().position(|file| error.file.as_deref() == Some(file.name()));
     errors.0.sort_by_key(|error| (position(error).unwrap_or(files.len()), error.line.unwrap_or(0)));
     errors
+}
+
+/// Tables of a fixed shape are read without lines: the first one that has the entry's name, in quotes.
+fn line_of_entry(error: &DocumentError, files: &[RegistryFile]) -> Option<usize> {
+    let file = files.iter().rev().find(|file| error.file.as_deref() == Some(file.name()))?;
+    let text = std::str::from_utf8(file.bytes()).ok()?;
+    let entry = error.path.split("::").next().filter(|entry| !entry.is_empty())?;
+    // A row of EcoLogits is told with its provider in front.
+    let names = [Some(entry), entry.split_once('/').map(|(_, name)| name)];
+    names.into_iter().flatten().find_map(|name| {
+        let quoted = format!("\"{name}\"");
+        (1..).zip(text.lines()).find(|(_, line)| line.contains(&quoted)).map(|(number, _)| number)
+    })
 }
 
 /// The version of a set of files of which none says one.
