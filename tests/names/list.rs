@@ -40,6 +40,21 @@ fn the_list_says_what_the_registry_says() {
     }
 }
 
+/// A hundred lines, drawn by the seed that `draw.py` prints, with the page that says which model it is.
+#[test]
+fn the_lines_that_were_checked_mean_what_they_were_checked_to_mean() {
+    let registry = registry();
+    let checked = rows(include_str!("data/checked.csv"));
+    assert_eq!(checked.len(), 100);
+    for row in checked {
+        let (id, matched) = resolved(&registry, &row["model"], &row["provider"]).expect("a model");
+        assert_eq!((id, matched.name()), (row["registry_model"].as_str(), row["match"].as_str()), "{}", row["model"]);
+        assert!(
+            row["link"].starts_with("https://") && ["maker", "platform", "link"].contains(&row["checked"].as_str())
+        );
+    }
+}
+
 /// What was found by hand to be one model's name in other words must not be two ids, and no spelling may be of two.
 #[test]
 fn no_two_models_share_a_spelling() {
