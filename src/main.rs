@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gramtrace::cli::{
-    Cli, Command, CommandError, Console, check, compare, completions, demo, estimate, explain, factors, health, man,
-    print_config, run, validate,
+    Cli, Command, CommandError, Console, check, compare, completions, demo, estimate, explain, factors,
+    give_back_large_pieces, health, man, print_config, run, validate,
 };
 
 fn main() -> ExitCode {
@@ -17,7 +17,10 @@ fn main() -> ExitCode {
     let mut output = io::stdout();
     let result = match &cli.command {
         // The service writes to standard output from other threads.
-        Command::Run(args) => run(args, &environment).map_err(|error| (error.to_string(), error.exit_code())),
+        Command::Run(args) => {
+            give_back_large_pieces();
+            run(args, &environment).map_err(|error| (error.to_string(), error.exit_code()))
+        }
         Command::Demo(args) => demo(args, &mut output.lock()).map_err(|error| failed(&error)),
         Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),

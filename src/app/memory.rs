@@ -9,6 +9,8 @@ use crate::receiver::{BudgetSettings, PLAIN_COST};
 
 /// At least this part of the limit is for requests, whatever else the process takes.
 const LEAST_PART: u64 = 4;
+/// The part of it that is held back: an allocator keeps some of what is free for a while.
+const HELD_BACK: u64 = 3;
 /// One request may take this part of what all may.
 const LARGEST_PART: u64 = 2;
 
@@ -33,7 +35,8 @@ impl Memory {
         let limit = limiter.limit_bytes(available);
         let mebibytes = |it: &GramtraceConfig| u64::from(it.memory.max_size_mib).saturating_add(it.trace.max_size_mib);
         let remembered: u64 = config.processors.values().map(|it| mebibytes(it).saturating_mul(1 << 20)).sum();
-        let hard_bytes = limit.saturating_sub(resident.saturating_add(remembered)).max(limit / LEAST_PART);
+        let left = limit.saturating_sub(resident.saturating_add(remembered));
+        let hard_bytes = (left - left / HELD_BACK).max(limit / LEAST_PART);
         let spike = limiter.spike_bytes(limit, available);
         // The same part of what is left for requests as it is of the whole.
         let soft_bytes = hard_bytes - share(hard_bytes, spike, limit);
@@ -117,13 +120,14 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [memory_limiter
 
     #[test]
     fn requests_get_what_the_process_itself_does_not_take() {
-        // 512 - 40 - 64 MiB; a fifth of it is for what has begun; half of it, at three bytes a byte, for one request.
+        // Two thirds of 512 - 40 - 64 MiB; a fifth of them is for what has begun; half, at three bytes a byte, for one
+        // request.
         let memory = Memory::of(&config("{limit_mib: 512}"), 40 * MIB, Some(1));
-        let soft_bytes = 408 * MIB - 408 * MIB / 5;
-        assert_eq!(memory.budget, BudgetSettings { hard_bytes: 408 * MIB, soft_bytes });
-        assert_eq!(memory.largest_request, 68 * (1 << 20));
+        let soft_bytes = 272 * MIB - 272 * MIB / 5;
+        assert_eq!(memory.budget, BudgetSettings { hard_bytes: 272 * MIB, soft_bytes });
+        assert_eq!(memory.largest_request, 272 * (1 << 20) / 6);
         let spiked = Memory::of(&config("{limit_mib: 512, spike_limit_mib: 256}"), 40 * MIB, None);
-        assert_eq!(spiked.budget.soft_bytes, 204 * MIB);
+        assert_eq!(spiked.budget.soft_bytes, 136 * MIB);
     }
 
     #[test]
@@ -134,8 +138,9 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [memory_limiter
 
     #[test]
     fn a_percentage_is_of_what_the_process_may_have_and_nothing_known_is_no_limit() {
-        let memory = Memory::of(&config("{limit_percentage: 50}"), 0, Some(1000 * MIB));
-        assert_eq!(memory.budget.hard_bytes, 436 * MIB);
+        // Two thirds of 500 - 2 - 64 MiB.
+        let memory = Memory::of(&config("{limit_percentage: 50}"), 2 * MIB, Some(1000 * MIB));
+        assert_eq!(memory.budget.hard_bytes, 434 * MIB - 434 * MIB / 3);
         let unknown = Memory::of(&config(""), 0, None);
         assert_eq!((unknown.budget, unknown.largest_request), (BudgetSettings::UNLIMITED, usize::MAX));
     }

@@ -1,6 +1,7 @@
 //! The command line: which commands there are and what each takes. A file a command holds what it does; none
 //! prints or exits: they write where they are told to and hand back what happened.
 
+mod allocator;
 mod args;
 mod arithmetic;
 mod batch;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use allocator::give_back_large_pieces;
 pub use args::{
     CallArgs, CompareArgs, CompletionsArgs, EstimateArgs, ExplainArgs, FactorsArgs, FactorsCheckArgs, FactorsCommand,
     Format, ImportArgs, ListArgs, RegistryArgs, ResolveArgs, ShowArgs,
