@@ -2,14 +2,20 @@
 
 mod auth;
 mod backend;
+mod broken;
+mod cors;
 mod grpc;
+mod health;
 mod hostile;
 mod http;
+mod keepalive;
 mod lifecycle;
 mod logs;
+mod memory;
 #[path = "../../support/pki.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod pki;
 mod support;
 mod telemetry;
 mod tls;
+mod unix;
