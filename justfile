@@ -44,6 +44,10 @@ neighbours:
 deploy:
     .ci/run deploy
 
+# Ten minutes under faults, through the real binary
+fault:
+    tests/fault/run
+
 # The main job with nothing else installed
 demo:
     cargo run --release -- demo
