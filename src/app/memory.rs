@@ -84,16 +84,18 @@ fn available_below(root: &Path) -> Option<u64> {
 fn limits(root: &Path, line: &str) -> Vec<u64> {
     let mut parts = line.splitn(3, ':');
     let (_, controllers, path) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
-    let (mount, file) = match controllers {
-        Some("") => (root.join("sys/fs/cgroup"), "memory.max"),
+    let (mount, files): (_, &[&str]) = match controllers {
+        // Beyond `high` it is held up, beyond `max` it is ended.
+        Some("") => (root.join("sys/fs/cgroup"), &["memory.max", "memory.high"]),
         Some(names) if names.split(',').any(|name| name == "memory") => {
-            (root.join("sys/fs/cgroup/memory"), "memory.limit_in_bytes")
+            (root.join("sys/fs/cgroup/memory"), &["memory.limit_in_bytes"])
         }
         _ => return Vec::new(),
     };
     let folder: PathBuf = mount.join(path.trim_start_matches('/'));
     let within = folder.ancestors().take_while(|folder| folder.starts_with(&mount));
-    within.filter_map(|folder| fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()).collect()
+    let read = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse().ok();
+    within.flat_map(|folder| files.iter().map(|file| folder.join(file))).filter_map(read).collect()
 }
 
 fn machine(root: &Path) -> Option<u64> {
@@ -160,6 +162,8 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [memory_limiter
         write("sys/fs/cgroup/pods/one/memory.max", "max\n");
         write("sys/fs/cgroup/pods/memory.max", "4096000\n");
         assert_eq!(available_below(folder.path()), Some(4_096_000));
+        write("sys/fs/cgroup/pods/one/memory.high", "2048000\n");
+        assert_eq!(available_below(folder.path()), Some(2_048_000));
         write("proc/self/cgroup", "9:memory:/docker/x\n");
         write("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", "1024\n");
         assert_eq!(available_below(folder.path()), Some(1024));

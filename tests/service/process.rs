@@ -58,6 +58,7 @@ impl Service {
     }
 
     /// The process's number.
+    #[allow(dead_code, reason = "shared with tests that look at the process from outside")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
