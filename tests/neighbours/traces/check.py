@@ -17,10 +17,13 @@ sys.path += [str(HERE.parents[1] / "clients"), str(HERE.parent)]
 import page as pages  # noqa: E402
 import traffic  # noqa: E402
 from report import Report  # noqa: E402
+import stage  # noqa: E402
 from stage import Process, free_port, health, listening, local  # noqa: E402
 
 ROOT = HERE.parents[2]
 WAIT_SECONDS = 60
+# Phoenix makes its database first.
+stage.START_SECONDS = 240
 
 
 def ask(url, body=None, headers=None):
