@@ -2,6 +2,7 @@
 //! checked), from there to one that runs, and from one configuration to the next while it does.
 
 mod alone;
+mod budgets;
 mod delivery;
 mod drain;
 mod guard;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::{Lookup, Readiness};
+use crate::budget::{BudgetSettings, Budgets};
 use crate::config::{ComponentId, Config};
 use crate::document::DocumentErrors;
 use crate::exporter::ExporterBuildError;
@@ -28,6 +30,7 @@ use crate::pipeline::Pipelines;
 use crate::receiver::{Admission, AuthError, BindError, Budget, Intake, LocalAddress, ServerTlsError};
 use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id, resident_bytes};
 pub use alone::enricher;
+use budgets::Watch;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use memory::Memory;
@@ -110,6 +113,9 @@ pub struct Running {
     /// What the process takes without requests, in bytes.
     resident: u64,
     lookup: Lookup,
+    budgets: Budgets,
+    /// Once there are budgets.
+    watch: Option<Watch>,
     listeners: Listeners,
     own: Option<Own>,
     tracing: Tracing,
@@ -126,6 +132,7 @@ struct Next {
     memories: Memories,
     memory: Memory,
     enrichers: Enrichers,
+    budgets: Vec<BudgetSettings>,
     opened: Opened,
     own: NextOwn,
     drain_timeout: Duration,
@@ -145,6 +152,8 @@ impl App {
             budget: Budget::new(&surroundings.metrics),
             resident: resident_bytes().unwrap_or(0),
             lookup: Lookup::default(),
+            budgets: Budgets::default(),
+            watch: None,
             listeners: Listeners::default(),
             own: None,
             tracing: Tracing::default(),
@@ -225,7 +234,7 @@ impl Running {
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
         let memories = pipelines::memories(config, &self.memories);
         let enrichers = pipelines::enrichers(config, &memories)?;
-        let feeds = pipelines::feeds(config, &enrichers, &self.surroundings)?;
+        let feeds = pipelines::feeds(config, &enrichers, &self.surroundings, &self.budgets)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let metrics = &self.surroundings.metrics;
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics, lookup: &self.lookup };
@@ -237,7 +246,8 @@ impl Running {
         let about = (&*self.instance, &self.surroundings.metrics);
         let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
         let drain_timeout = config.service.drain_timeout;
-        Ok(Next { feeds, intakes, memories, memory, enrichers, opened, own, drain_timeout })
+        let budgets = budgets::settings(config);
+        Ok(Next { feeds, intakes, memories, memory, enrichers, budgets, opened, own, drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
@@ -250,11 +260,17 @@ impl Running {
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, memories, memory, enrichers, opened, own, drain_timeout } = next;
+        let Next { mut feeds, intakes, memories, memory, enrichers, budgets, opened, own, drain_timeout } = next;
         self.budget.set(memory.budget);
         let registries = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
         let labels = registries.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
         self.surroundings.metrics.registries(labels.collect());
+        // Before anything is booked in them.
+        self.budgets.apply(budgets, budgets::now());
+        self.surroundings.metrics.watch(self.budgets.clone());
+        if self.watch.is_none() && !self.budgets.is_empty() {
+            self.watch = Some(Watch::start(self.budgets.clone()));
+        }
         own.replace(&mut self.own, &self.tracing);
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());

@@ -9,11 +9,13 @@
 //! # The modules
 //! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys. [`trace`] reads receipts
 //! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
-//! builds a service from it; [`cli`] holds the commands. [`telemetry`] counts and logs, [`admin`] serves health and
+//! builds a service from it; [`cli`] holds the commands. [`budget`] holds limits against
+//! what was booked, [`telemetry`] counts and logs, [`admin`] serves health and
 //! metrics. Who may import whom is a table that a test holds the tree to.
 
 pub mod admin;
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod document;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gramtrace::cli::{
-    Cli, Command, CommandError, Console, check, compare, completions, demo, estimate, explain, factors,
+    Cli, Command, CommandError, Console, budgets, check, compare, completions, demo, estimate, explain, factors,
     give_back_large_pieces, health, man, print_config, run, validate,
 };
 
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo(args, &mut output.lock()).map_err(|error| failed(&error)),
         Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
+        Command::Budgets(args) => budgets(args, &environment, &mut output).map_err(|error| failed(&error)),
         Command::Check(args) => {
             check(args, &environment, &mut output).map_err(|error| (error.to_string(), error.exit_code()))
         }

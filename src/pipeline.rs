@@ -6,12 +6,13 @@ mod summaries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tonic::Code;
 
+use crate::budget::{Budgets, Consumption};
 use crate::enrich::{Books, Emission, Enriched, Enricher, LabelSettings};
 use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
@@ -20,6 +21,7 @@ use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel,
 };
 use crate::trace::ledger::{LedgerLevel, SummarySettings};
+use crate::units::Sum;
 use summaries::Summaries;
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
@@ -41,6 +43,7 @@ pub struct Pipeline {
     enricher: Option<Arc<Enricher>>,
     /// Where there is an enricher.
     book: Option<EmissionBook>,
+    budgets: Budgets,
     deliveries: Vec<Arc<Delivery>>,
     /// Where traces are summed up.
     summaries: Option<Summaries>,
@@ -57,7 +60,7 @@ impl Pipeline {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
         let deliveries = destinations.into_iter().map(delivery).collect();
         let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
-        Self { enricher, book, deliveries, summaries: None, metrics }
+        Self { enricher, book, budgets: Budgets::default(), deliveries, summaries: None, metrics }
     }
 
     /// The same, and each trace whose root goes through it is summed up once it has been quiet. To be called within a
@@ -74,6 +77,12 @@ impl Pipeline {
     pub fn registry(&self) -> Option<(&str, &str)> {
         let enricher = self.enricher.as_ref()?;
         Some((enricher.name(), enricher.registry()))
+    }
+
+    /// The same, booking in `budgets`, too.
+    #[must_use]
+    pub fn with_budgets(self, budgets: Budgets) -> Self {
+        Self { budgets, ..self }
     }
 
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
@@ -130,7 +139,11 @@ impl Pipeline {
 
     fn book_emissions(&self, books: &Books, is_partial: bool) {
         let Some(book) = self.book.as_ref().filter(|_| !books.emissions.is_empty()) else { return };
-        book.add(books.emissions.iter().map(booking), is_partial, SystemTime::now());
+        let now = SystemTime::now();
+        book.add(books.emissions.iter().map(booking), is_partial, now);
+        if books.emissions.iter().any(|emission| !emission.origin.budgets.is_empty()) {
+            self.budgets.add(books.emissions.iter().map(consumption), unix_ms(now));
+        }
     }
 
     async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Answer, Failure> {
@@ -182,6 +195,25 @@ fn emission_settings(labels: &LabelSettings) -> EmissionSettings {
         max_series: labels.max_series,
     }
 }
+
+fn unix_ms(now: SystemTime) -> i64 {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn consumption(emission: &Emission) -> Consumption<'_> {
+    let [value, low, high] = emission.co2e_g.unwrap_or_default().map(Sum::value);
+    Consumption {
+        budgets: &emission.origin.budgets,
+        co2e_g: [low, value, high],
+        energy_wh: emission.energy_j.map_or(0.0, |energy_j| energy_j.value() / JOULES),
+        model: &emission.origin.model,
+        service: &emission.origin.service,
+    }
+}
+
+/// Joules in a watt-hour.
+const JOULES: f64 = 3600.0;
 
 fn booking(emission: &Emission) -> Booking<'_> {
     let origin = &emission.origin;

@@ -1,6 +1,7 @@
 //! The pages for those who run the service: health, own metrics and the lookup API, each for a listener of its own, so
 //! that neither is open where only the other is meant to be. Knows HTTP; nothing of sockets, OTLP or pipelines.
 
+mod budgets;
 mod health;
 pub mod lookup;
 mod metrics;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::{BuildError, Surroundings, delivery, registries, settings};
+use crate::budget::Budgets;
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
 use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceBooks};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
@@ -60,8 +61,9 @@ pub(super) fn feeds(
     config: &Config,
     enrichers: &Enrichers,
     surroundings: &Surroundings,
+    budgets: &Budgets,
 ) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
-    let built = build(config, enrichers, surroundings)?;
+    let built = build(config, enrichers, surroundings, budgets)?;
     let fed_by = |receiver: &ComponentId| -> Pipelines {
         let lists = |id: &PipelineId| {
             config.service.pipelines.get(id).is_some_and(|pipeline| pipeline.receivers.contains(receiver))
@@ -78,6 +80,7 @@ fn build<'a>(
     config: &'a Config,
     enrichers: &Enrichers,
     surroundings: &Surroundings,
+    budgets: &Budgets,
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
     let exporters = build_exporters(config, surroundings)?;
     for status in Status::ALL {
@@ -87,7 +90,7 @@ fn build<'a>(
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =
             pipeline.exporters.iter().filter_map(|id| exporters.get(id).cloned()).collect();
-        let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone());
+        let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone()).with_budgets(budgets.clone());
         let processor = pipeline.processors.iter().find_map(|id| config.processors.get(id));
         Arc::new(match processor.and_then(|gramtrace| settings::summaries(&gramtrace.trace)) {
             Some(settings) => built.summing_up(settings),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::listening::{ApiSettings, Plan, Role, Serves};
 use super::senders::Senders;
-use super::{delivery, registries, server};
+use super::{budgets, delivery, registries, server};
 use crate::admin::{Bodies, HealthSettings, LookupSettings};
 use crate::config::{
     self, ClientTlsConfig, CompareConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig,
@@ -151,6 +151,7 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
         },
         traces: ledger(&config.trace),
         labels: labels(&config.labels),
+        scopes: budgets::scopes(id, config),
     }
 }
 

@@ -12,6 +12,8 @@ use crate::config::{Config, ConfigErrors, Environment, ExtensionConfig, ListenAd
 const PATIENCE: Duration = Duration::from_secs(3);
 /// No health page is longer; the rest of what a stranger sends is not read.
 const LONGEST_ANSWER: u64 = 4096;
+/// No answer of the lookup API that is asked for here is longer.
+const LONGEST_BODY: u64 = 16 << 20;
 
 /// Why the service counts as unhealthy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +84,23 @@ fn ask(address: &ListenAddress) -> io::Result<String> {
     let answer = String::from_utf8_lossy(&answer);
     let status = answer.lines().next().filter(|line| line.starts_with("HTTP/1."));
     status.map(str::to_owned).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The body of the answer to `GET path`, where that is 200.
+pub(super) fn get(address: &ListenAddress, path: &str) -> io::Result<String> {
+    let mut stream = connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // Of HTTP/1.0, so that the answer comes in one piece.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST_BODY).read_to_end(&mut answer)?;
+    let answer = String::from_utf8(answer).map_err(|_| io::ErrorKind::InvalidData)?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(body.to_owned()),
+        _ => Err(io::Error::other(head.lines().next().unwrap_or_default().to_owned())),
+    }
 }
 
 /// A name can have several addresses, and the service listens on one of them.

@@ -5,6 +5,7 @@ mod allocator;
 mod args;
 mod arithmetic;
 mod batch;
+mod budgets;
 mod check;
 mod compare;
 mod console;
@@ -33,6 +34,7 @@ pub use args::{
     CallArgs, CompareArgs, CompletionsArgs, EstimateArgs, ExplainArgs, FactorsArgs, FactorsCheckArgs, FactorsCommand,
     Format, ImportArgs, ListArgs, RegistryArgs, ResolveArgs, ShowArgs,
 };
+pub use budgets::{BudgetsArgs, BudgetsCommand, BudgetsError, BudgetsFormat, budgets};
 pub use check::{CheckArgs, CheckError, CheckFormat, Count, check};
 pub use compare::compare;
 pub use console::{CommandError, Console};
@@ -89,6 +91,8 @@ pub enum Command {
     ///
     /// Asks the health page of the configuration that it runs with. For containers, where nothing else can.
     Health(HealthArgs),
+    /// Show how the budgets of a running service stand, or write rules for Prometheus
+    Budgets(BudgetsArgs),
     /// Check that the model calls of captured exports stay within a budget: ends with 0 within, 1 over, 3 where it cannot tell
     Check(CheckArgs),
     /// Print the effective configuration, with defaults filled in and secrets left out

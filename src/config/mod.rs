@@ -5,6 +5,7 @@ mod address;
 mod advice;
 mod api;
 mod auth;
+mod budgets;
 mod check;
 mod client;
 mod component;
@@ -41,6 +42,7 @@ pub use crate::document::{DocumentError as ConfigError, DocumentErrors as Config
 pub use address::{Endpoint, ListenAddress, Scheme, ServerAddress};
 pub use api::{ApiConfig, CompareConfig};
 pub use auth::{AuthConfig, BasicAuthConfig, BearerTokenAuthConfig, HtpasswdConfig};
+pub use budgets::{BudgetConfig, CountConfig, PeriodConfig};
 pub use client::{ClientTlsConfig, Compression, CompressionParamsConfig, SwitchedOff};
 pub use component::{ComponentId, PipelineId};
 pub use delivery::{ClientKeepaliveConfig, RetryConfig};

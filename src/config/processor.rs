@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::budgets::{self, BudgetConfig};
 use super::labels::LabelsConfig;
 use super::premises::{self, DeploymentConfig, SiteConfig};
 use super::reading::{MemoryConfig, ReadingConfig};
-use super::section::{Advice, Field, Section, shortened};
+use super::section::{Field, Section, shortened};
 use super::trace::TraceConfig;
 
 /// `processors.gramtrace[/name]`. Its absence in a pipeline means forwarding only.
@@ -42,6 +43,8 @@ pub struct GramtraceConfig {
     pub trace: TraceConfig,
     /// By what calls are told apart in metrics.
     pub labels: LabelsConfig,
+    /// What may be consumed; none.
+    pub budgets: Vec<BudgetConfig>,
 }
 
 impl Default for GramtraceConfig {
@@ -61,6 +64,7 @@ impl Default for GramtraceConfig {
             memory: MemoryConfig::default(),
             trace: TraceConfig::default(),
             labels: LabelsConfig::default(),
+            budgets: Vec::new(),
         }
     }
 }
@@ -145,9 +149,6 @@ impl Default for BandConfig {
     }
 }
 
-/// Keys that belong to later versions.
-const LATER: Advice = &[("budgets", "budgets are not available in this version; remove it")];
-
 impl GramtraceConfig {
     /// Reads `processors.gramtrace[/name]`; `None` where it is no mapping, which has been reported.
     pub(super) fn read(field: &Field<'_>) -> Option<Self> {
@@ -195,7 +196,10 @@ impl GramtraceConfig {
         if let Some(labels) = section.field("labels") {
             config.labels = LabelsConfig::read(&labels);
         }
-        section.finish(LATER);
+        if let Some(list) = section.field("budgets") {
+            config.budgets = budgets::read(&list);
+        }
+        section.finish(&[]);
         Some(config)
     }
 }

@@ -2,11 +2,13 @@
 //! the metrics that they end in.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Enricher;
-use super::labels::{LabelReader, Labels, cut};
+use super::labels::{LabelReader, Labels, Said, cut};
 use super::plan::{Plan, PlannedSpan};
 use super::price::Priced;
+use super::scope::Places;
 use super::served::Served;
 use super::tally::TokenClass;
 use crate::factors::{ModelId, ProviderHint, Tier, ZoneId};
@@ -31,6 +33,8 @@ pub struct Origin {
     pub tier: &'static str,
     /// Values of the configured attributes, in their order.
     pub attributes: Vec<Box<str>>,
+    /// The names of the budgets that they fall into.
+    pub budgets: Vec<Arc<str>>,
 }
 
 /// What the calls of one origin took. What is sampled weighs by its adjusted count.
@@ -149,6 +153,7 @@ impl Taken {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key<'a> {
     labels: Labels<'a>,
+    budgets: Places,
     provider: Served<'a>,
     model: Option<ModelId>,
     zone: Option<(ZoneId, bool)>,
@@ -158,7 +163,7 @@ struct Key<'a> {
 /// The emissions of a settled request, and what each of its spans adds to them; `None` for spans that are no call.
 /// `service` and attributes are read from spans that count, and from those alone.
 pub(super) fn of<'a>(enricher: &Enricher, plan: &Plan<'a>) -> (Vec<Emission>, Vec<Option<Share>>) {
-    let mut reader = LabelReader::new(&enricher.labels, plan.request);
+    let mut reader = LabelReader::new(&enricher.labels, &enricher.scopes.keys, plan.request);
     let mut places: HashMap<Key<'a>, usize, Keyed> = HashMap::default();
     let mut emissions = Vec::new();
     let shares = plan.spans().iter().map(|span| {
@@ -168,8 +173,10 @@ pub(super) fn of<'a>(enricher: &Enricher, plan: &Plan<'a>) -> (Vec<Emission>, Ve
         let call = span.call.as_ref();
         let has_value = matches!(span.status, Status::Ok | Status::Repriced);
         let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| has_value);
+        let Said { labels, scoped } = reader.read(&span.at);
         let key = Key {
-            labels: reader.read(&span.at),
+            labels,
+            budgets: enricher.scopes.of(&scoped),
             provider: span.served,
             model: priced.and_then(|priced| priced.call.model),
             zone: priced.and_then(|priced| priced.estimate.grid.map(|grid| (grid.zone, grid.is_alpha3))),
@@ -214,6 +221,7 @@ impl Enricher {
             zone: zone.unwrap_or_default().into(),
             tier: key.tier.map_or("", Tier::name),
             attributes: key.labels.attributes.iter().map(|value| value.as_ref().into()).collect(),
+            budgets: self.scopes.names(&key.budgets),
         }
     }
 }

@@ -80,8 +80,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::super::served::ServedBy;
     use super::*;
+    use crate::enrich::served::ServedBy;
 
     fn named(provider: usize) -> Finding {
         Finding { served: ServedBy { stated: Some(provider), of_host: None }, ..Finding::default() }

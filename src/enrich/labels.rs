@@ -55,48 +55,57 @@ pub(super) struct Labels<'a> {
     pub(super) attributes: Values<'a>,
 }
 
+/// What a span says of itself, as far as anybody asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said<'a> {
+    pub(super) labels: Labels<'a>,
+    /// The values that scopes ask for, in the order of their keys.
+    pub(super) scoped: Values<'a>,
+}
+
 /// Reads the labels of the spans of one request.
 #[derive(Debug)]
 pub(super) struct LabelReader<'s, 'a> {
     settings: &'s LabelSettings,
+    /// More attributes.
+    scoped: &'s [String],
     request: &'a [u8],
     /// The resource that was read last, by where it starts.
-    last: Option<(usize, Labels<'a>)>,
+    last: Option<(usize, Said<'a>)>,
 }
 
 impl<'s, 'a> LabelReader<'s, 'a> {
-    pub(super) const fn new(settings: &'s LabelSettings, request: &'a [u8]) -> Self {
-        Self { settings, request, last: None }
+    pub(super) const fn new(settings: &'s LabelSettings, scoped: &'s [String], request: &'a [u8]) -> Self {
+        Self { settings, scoped, request, last: None }
     }
 
-    /// What the span at `at` is told apart by.
-    pub(super) fn read(&mut self, at: &SpanAt) -> Labels<'a> {
-        let mut labels = self.of_resource(at.resource);
-        if !self.settings.attributes.is_empty() {
-            self.read_attributes(at.span, OF_SPAN, &mut labels);
+    /// What the span at `at` says.
+    pub(super) fn read(&mut self, at: &SpanAt) -> Said<'a> {
+        let mut said = self.of_resource(at.resource);
+        if !self.settings.attributes.is_empty() || !self.scoped.is_empty() {
+            self.read_attributes(at.span, OF_SPAN, &mut said);
         }
-        labels
+        said
     }
 
-    fn of_resource(&mut self, resource: Option<Extent>) -> Labels<'a> {
-        let none = Labels {
-            attributes: self.settings.attributes.iter().map(|_| Text::default()).collect(),
-            ..Labels::default()
-        };
+    fn of_resource(&mut self, resource: Option<Extent>) -> Said<'a> {
+        let nothing = |many: usize| -> Values<'a> { (0..many).map(|_| Text::default()).collect() };
+        let labels = Labels { attributes: nothing(self.settings.attributes.len()), ..Labels::default() };
+        let none = Said { labels, scoped: nothing(self.scoped.len()) };
         let Some(resource) = resource else { return none };
         match &self.last {
-            Some((start, labels)) if *start == resource.start => labels.clone(),
+            Some((start, said)) if *start == resource.start => said.clone(),
             _ => {
-                let mut labels = none;
-                self.read_attributes(resource, OF_RESOURCE, &mut labels);
-                self.last = Some((resource.start, labels.clone()));
-                labels
+                let mut said = none;
+                self.read_attributes(resource, OF_RESOURCE, &mut said);
+                self.last = Some((resource.start, said.clone()));
+                said
             }
         }
     }
 
     /// Of an attribute that stands twice the last counts, as in protobuf's maps. Broken bytes have been refused before.
-    fn read_attributes(&self, message: Extent, number: u32, labels: &mut Labels<'a>) {
+    fn read_attributes(&self, message: Extent, number: u32, said: &mut Said<'a>) {
         let mut reader = Reader::within(self.request, message);
         while let Ok(Some(field)) = reader.field() {
             let Field { number: found, value: Value::Bytes(pair) } = field else { continue };
@@ -105,10 +114,12 @@ impl<'s, 'a> LabelReader<'s, 'a> {
             }
             let Ok((key, Some(value))) = value::key_value(self.request, pair) else { continue };
             if number == OF_RESOURCE && key == read::SERVICE_NAME.as_bytes() {
-                labels.service = self.text(value);
+                said.labels.service = self.text(value);
             }
-            let chosen = self.settings.attributes.iter().zip(&mut labels.attributes);
-            for (_, label) in chosen.filter(|(chosen, _)| chosen.key.as_bytes() == key) {
+            let labels = self.settings.attributes.iter().map(|chosen| &chosen.key).zip(&mut said.labels.attributes);
+            for (_, label) in
+                labels.chain(self.scoped.iter().zip(&mut said.scoped)).filter(|(it, _)| it.as_bytes() == key)
+            {
                 *label = self.text(value);
             }
         }

@@ -12,6 +12,7 @@ mod price;
 mod receipt;
 mod root;
 mod rounding;
+mod scope;
 mod served;
 mod settle;
 mod summary;
@@ -32,6 +33,7 @@ pub(crate) use plan::Decided;
 pub use plan::Plan;
 pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
+pub use scope::Scope;
 pub use settle::Reports;
 pub use summary::summary_span_id;
 pub use tally::{Tally, TokenClass};
@@ -48,6 +50,7 @@ use claim::lock;
 use known::KnownSets;
 use receipt::ReceiptWriter;
 use root::RootWriter;
+use scope::Scopes;
 use terms::SharedTerms;
 
 /// How spans are enriched.
@@ -79,6 +82,8 @@ pub struct EnrichSettings {
     pub traces: LedgerSettings,
     /// By what calls are told apart in metrics.
     pub labels: LabelSettings,
+    /// Which calls each budget is for.
+    pub scopes: Vec<Scope>,
 }
 
 impl Default for EnrichSettings {
@@ -97,6 +102,7 @@ impl Default for EnrichSettings {
             memory: MemorySettings::default(),
             traces: LedgerSettings::default(),
             labels: LabelSettings::default(),
+            scopes: Vec::new(),
         }
     }
 }
@@ -122,6 +128,7 @@ pub struct Enricher {
     known: KnownSets,
     turning_points: Box<[Moment]>,
     labels: LabelSettings,
+    scopes: Scopes,
 }
 
 /// A request that is ready to be sent on.
@@ -177,6 +184,7 @@ impl Enricher {
             terms: SharedTerms::default(),
             known: KnownSets::default(),
             labels: settings.labels.clone(),
+            scopes: Scopes::new(&settings.scopes),
         }
     }
 

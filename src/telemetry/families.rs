@@ -105,6 +105,23 @@ pub(super) const EMISSIONS_OVER_CAPACITY: Family = counter(
     "gramtrace_emissions_over_capacity_total",
     "Bookings under the label value other, by the label that had too many values, or combinations of them.",
 );
+/// In grams and in joules.
+pub(super) const BUDGET_LIMIT: [Family; 2] = [
+    gauge("gramtrace_budget_limit_grams", "What may be consumed in the budget's period."),
+    gauge("gramtrace_budget_limit_joules", "What may be consumed in the budget's period."),
+];
+pub(super) const BUDGET_CONSUMED: [Family; 2] = [
+    gauge("gramtrace_budget_consumed_grams", "What has been consumed in the budget's period so far."),
+    gauge("gramtrace_budget_consumed_joules", "What has been consumed in the budget's period so far."),
+];
+pub(super) const BUDGET_FORECAST: [Family; 2] = [
+    gauge("gramtrace_budget_forecast_grams", "What will have been consumed at the end of the budget's period."),
+    gauge("gramtrace_budget_forecast_joules", "What will have been consumed at the end of the budget's period."),
+];
+pub(super) const BUDGET_BURN: Family = gauge(
+    "gramtrace_budget_burn_rate",
+    "How fast the budget is consumed over a window: at 1 the limit lasts for just the period.",
+);
 pub(super) const UNKNOWN_MODELS: Family =
     gauge("gramtrace_unknown_models", "Names of models on the list of those that the registry does not know.");
 pub(super) const REMEMBERED: Family =

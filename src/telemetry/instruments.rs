@@ -78,6 +78,13 @@ const INSTRUMENTS: &[Instrument] = &[
     instrument(name::DIALECTS, "gramtrace.dialect.spans", "{spans}", Shape::Count),
     instrument(name::UNCERTAIN_CALLS, "gramtrace.uncertain_calls", "{calls}", Shape::Sum),
     instrument(name::UNCERTAIN_CO2E, "gramtrace.uncertain_co2e", "g", Shape::Sum),
+    instrument(name::BUDGET_LIMIT[0], "gramtrace.budget.limit_grams", "g", Shape::Measure),
+    instrument(name::BUDGET_LIMIT[1], "gramtrace.budget.limit_joules", "J", Shape::Measure),
+    instrument(name::BUDGET_CONSUMED[0], "gramtrace.budget.consumed_grams", "g", Shape::Measure),
+    instrument(name::BUDGET_CONSUMED[1], "gramtrace.budget.consumed_joules", "J", Shape::Measure),
+    instrument(name::BUDGET_FORECAST[0], "gramtrace.budget.forecast_grams", "g", Shape::Measure),
+    instrument(name::BUDGET_FORECAST[1], "gramtrace.budget.forecast_joules", "J", Shape::Measure),
+    instrument(name::BUDGET_BURN, "gramtrace.budget.burn_rate", "1", Shape::Measure),
     instrument(name::EMISSION_ROWS, "gramtrace.emissions.combinations", "{combinations}", Shape::Level),
     instrument(name::EMISSIONS_OVER_CAPACITY, "gramtrace.emissions.over_capacity", "{bookings}", Shape::Count),
     instrument(name::UNKNOWN_MODELS, "gramtrace.unknown_models", "{models}", Shape::Level),
@@ -205,8 +212,11 @@ mod tests {
             match family.strip_prefix("gramtrace_") {
                 None => assert_eq!(family, name),
                 Some(rest) => {
-                    let rest = rest.trim_end_matches("_total").trim_end_matches("_seconds").trim_end_matches("_grams");
-                    assert_eq!(name.replace('.', "_"), format!("gramtrace_{rest}"));
+                    let rest = rest.trim_end_matches("_total").trim_end_matches("_seconds");
+                    // Of one thing in two units, the unit tells them apart.
+                    let bare = rest.trim_end_matches("_grams");
+                    let told = name.replace('.', "_");
+                    assert!(told == format!("gramtrace_{rest}") || told == format!("gramtrace_{bare}"), "{name}");
                     assert_eq!(family.ends_with("_total"), matches!(instrument.shape, Shape::Count | Shape::Sum));
                 }
             }

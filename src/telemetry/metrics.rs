@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::budgets::Watched;
 use super::counting::Counting;
 use super::emissions::{EmissionBook, EmissionSettings, Emissions};
 use super::exporter::{self, ExporterMetrics};
@@ -22,6 +23,7 @@ use super::tally::Tally;
 use super::text::{Exposition, Reading, TextFormat};
 use super::traces::{Ledgers, TraceLevel};
 use super::unknown_models::UnknownModelList;
+use crate::budget::Budgets;
 use crate::otlp::Signal;
 
 /// Every counter of this process. Cheap to clone: clones count together.
@@ -36,6 +38,7 @@ struct Registered {
     counting: Counting,
     emissions: Arc<Emissions>,
     registries: RegistriesInUse,
+    budgets: Watched,
     reloads: Reloads,
     ledgers: Ledgers,
     memory: Arc<MemoryLevels>,
@@ -68,6 +71,7 @@ impl Default for Registered {
             counting: Counting::default(),
             emissions: Arc::default(),
             registries: RegistriesInUse::default(),
+            budgets: Watched::default(),
             reloads: Reloads::default(),
             ledgers: Ledgers::default(),
             memory: Arc::default(),
@@ -150,6 +154,17 @@ impl Metrics {
     #[must_use]
     pub fn emission_book(&self, settings: &EmissionSettings) -> EmissionBook {
         EmissionBook::open(&self.0.emissions, settings)
+    }
+
+    /// The page tells how these stand from now on.
+    pub fn watch(&self, budgets: Budgets) {
+        self.0.budgets.watch(budgets);
+    }
+
+    /// The budgets that are watched.
+    #[must_use]
+    pub fn budgets(&self) -> Option<Budgets> {
+        self.0.budgets.get()
     }
 
     pub(super) fn emissions(&self) -> &Arc<Emissions> {
@@ -257,6 +272,7 @@ impl Metrics {
         self.0.counting.encode(&mut text);
         self.0.ledgers.encode(&mut text);
         self.0.emissions.encode_books(&mut text);
+        self.0.budgets.encode(&mut text);
         self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text

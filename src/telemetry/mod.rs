@@ -1,6 +1,7 @@
 //! What gramtrace says of itself: metrics and logs. Knows signals and closed sets of labels; nothing of
 //! configuration, of sockets, or of what is inside a request.
 
+mod budgets;
 mod counting;
 mod emissions;
 mod exporter;

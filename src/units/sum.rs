@@ -10,6 +10,18 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// A sum that goes on where one with these [`Self::parts`] ended.
+    #[must_use]
+    pub const fn resumed(sum: f64, lost: f64) -> Self {
+        Self { sum, lost }
+    }
+
+    /// What it takes to go on later.
+    #[must_use]
+    pub const fn parts(self) -> (f64, f64) {
+        (self.sum, self.lost)
+    }
+
     /// Adds one term.
     pub fn add(&mut self, term: f64) {
         let sum = self.sum + term;

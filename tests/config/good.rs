@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use gramtrace::config::{
-    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, CorsConfig, Detail, EnforcementPolicyConfig,
-    ExporterConfig, ExtensionConfig, GramtraceConfig, HttpTimeoutsConfig, KeepaliveParametersConfig, LabelConfig,
-    LabelsConfig, LogEncoding, LogLevel, MemoryLimiterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig,
-    PeriodicConfig, PipelineId, RetryConfig, Secret, ServerAddress, TlsVersion, Transport,
+    BandConfig, ClientKeepaliveConfig, ComponentId, Compression, Config, CorsConfig, CountConfig, Detail,
+    EnforcementPolicyConfig, ExporterConfig, ExtensionConfig, GramtraceConfig, HttpTimeoutsConfig,
+    KeepaliveParametersConfig, LabelConfig, LabelsConfig, LogEncoding, LogLevel, MemoryLimiterConfig,
+    OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PeriodConfig, PeriodicConfig, PipelineId, RetryConfig, Secret,
+    ServerAddress, TlsVersion, Transport,
 };
 use gramtrace::otlp::Signal;
 
@@ -327,4 +328,24 @@ fn one_memory_limiter_is_for_the_whole_process() {
     assert_eq!((limiter.limit_mib, limiter.spike_limit_mib), (400, 100));
     assert_eq!(limiter.check_interval, Duration::from_secs(1));
     assert_eq!(good("forwarding-only").memory_limiter(), MemoryLimiterConfig::default());
+}
+
+#[test]
+fn budgets_are_of_grams_or_energy_up_to_now_or_by_the_calendar() {
+    let config = good("budgets");
+    let [everything, search, batch] = &config.processors[&ComponentId::of("gramtrace")].budgets[..] else {
+        panic!("{config:?}")
+    };
+    assert_eq!((everything.limit, everything.period), ("1500kg".parse().unwrap(), PeriodConfig::LastThirtyDays));
+    assert_eq!((everything.time_zone.as_deref(), &everything.thresholds[..]), (None, &[50.0, 75.0, 90.0, 100.0][..]));
+    let matches: Vec<_> = search.matches.iter().map(|(key, pattern)| (key.as_str(), pattern.as_str())).collect();
+    assert_eq!(matches, [("service.name", "shop-*"), ("team.name", "search")]);
+    assert_eq!((search.period, search.time_zone.as_deref()), (PeriodConfig::Month, Some("Europe/Berlin")));
+    assert_eq!(
+        (search.burn_rates, search.count, &search.thresholds[..]),
+        (false, CountConfig::High, &[80.0, 100.5][..])
+    );
+    assert_eq!((batch.limit, batch.time_zone.as_deref()), ("2000Wh".parse().unwrap(), Some("UTC")));
+    let printed = config.to_yaml().unwrap();
+    assert_eq!(crate::load(&printed, &[]).unwrap().processors, config.processors, "{printed}");
 }

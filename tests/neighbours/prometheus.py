@@ -122,6 +122,8 @@ def file_claims():
         "the configuration": ("check", "config", RULES / "prometheus.yml"),
         "the rules": ("check", "rules", RULES / "rules.yml"),
         "the rules' own tests": ("test", "rules", RULES / "rules.test.yml"),
+        "the rules of budgets": ("check", "rules", RULES / "budgets.rules.yml"),
+        "the tests of the rules of budgets": ("test", "rules", RULES / "budgets.test.yml"),
     }
     for what, command in commands.items():
         done = subprocess.run(["promtool", *map(str, command)], capture_output=True, text=True, cwd=RULES, timeout=60)

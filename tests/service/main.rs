@@ -6,6 +6,7 @@
 mod backend;
 #[path = "../support/books.rs"]
 mod books;
+mod budgets;
 mod check;
 mod commands;
 mod demo;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::id::excerpt;
 use super::{Lookup, Refusal, Sort, json, limit, service};
+use crate::admin::budgets;
 use crate::enrich::ComparisonSettings;
 use crate::telemetry::Metrics;
 
@@ -49,6 +50,7 @@ pub fn routes(lookup: Lookup, metrics: Metrics, settings: LookupSettings) -> Rou
         .route("/api/v1/traces/{id}", get(trace))
         .route("/api/v1/conversations/{id}", get(conversation))
         .route("/api/v1/unknown-models", get(unknown_models))
+        .route("/api/v1/budgets", get(budgets))
         .route("/api/v1/openapi.json", get(openapi))
         .route("/", get(page))
         .route("/traces/{id}", get(page))
@@ -83,6 +85,11 @@ async fn unknown_models(State(api): State<Api>) -> Response {
         Ok(models) => answer(Ok(models)),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
+}
+
+/// How budgets stand.
+async fn budgets(State(api): State<Api>) -> Response {
+    answer(Ok(budgets::answer(api.metrics.budgets().as_ref())))
 }
 
 async fn openapi() -> Response {

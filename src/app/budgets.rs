@@ -1,0 +1,120 @@
+//! Budgets, from what users write to what code passes: limits and periods for the book, scopes for enrichers.
+//! Knows both sides' names; nothing of what is consumed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::budget::{BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Change, Count, Period, Rolling, UnixMs};
+use crate::config::{BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig};
+use crate::enrich::Scope;
+
+/// Every budget of every processor.
+pub(super) fn settings(config: &Config) -> Vec<BudgetSettings> {
+    let of_processor = |(id, gramtrace): (&ComponentId, &GramtraceConfig)| {
+        gramtrace.budgets.iter().map(|budget| one(id, budget)).collect::<Vec<_>>()
+    };
+    config.processors.iter().flat_map(of_processor).collect()
+}
+
+/// Which calls the budgets of a processor are for.
+pub(super) fn scopes(id: &ComponentId, config: &GramtraceConfig) -> Vec<Scope> {
+    let scope = |budget: &BudgetConfig| Scope {
+        budget: Arc::from(name(id, budget)),
+        patterns: budget.matches.iter().map(|(key, pattern)| (key.clone(), pattern.clone())).collect(),
+    };
+    config.budgets.iter().map(scope).collect()
+}
+
+/// Its own name, behind that of its processor where that has one: names are unique in a processor.
+fn name(id: &ComponentId, budget: &BudgetConfig) -> String {
+    match id.to_string().split_once('/') {
+        Some((_, processor)) => format!("{processor}/{}", budget.name),
+        None => budget.name.clone(),
+    }
+}
+
+fn one(id: &ComponentId, config: &BudgetConfig) -> BudgetSettings {
+    BudgetSettings {
+        name: name(id, config),
+        limit: config.limit,
+        period: period(config),
+        thresholds: config.thresholds.clone(),
+        burn_rates: config.burn_rates,
+        count: match config.count {
+            CountConfig::Low => Count::Low,
+            CountConfig::Value => Count::Value,
+            CountConfig::High => Count::High,
+        },
+    }
+}
+
+/// The configuration has looked the time zone up.
+fn period(config: &BudgetConfig) -> Period {
+    let zone = || config.time_zone.as_deref().and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+    match config.period {
+        PeriodConfig::LastHour => Period::Rolling(Rolling::Hour),
+        PeriodConfig::LastDay => Period::Rolling(Rolling::Day),
+        PeriodConfig::LastWeek => Period::Rolling(Rolling::Week),
+        PeriodConfig::LastThirtyDays => Period::Rolling(Rolling::ThirtyDays),
+        PeriodConfig::Day => Period::Calendar(CalendarUnit::Day, zone()),
+        PeriodConfig::Week => Period::Calendar(CalendarUnit::Week, zone()),
+        PeriodConfig::Month => Period::Calendar(CalendarUnit::Month, zone()),
+    }
+}
+
+/// How often budgets are looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Looks at `budgets` again and again, and logs what becomes of them. Ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Watch(JoinHandle<()>);
+
+impl Watch {
+    pub(super) fn start(budgets: Budgets) -> Self {
+        Self(tokio::spawn(async move {
+            let mut glances = tokio::time::interval(GLANCE);
+            glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                glances.tick().await;
+                for (budget, change) in budgets.changes(now()) {
+                    log(&budget, change);
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn log(budget: &str, change: Change) {
+    match change {
+        Change::Threshold { percent, is_firing: true } => {
+            tracing::warn!(budget, percent, "a budget is consumed up to a threshold");
+        }
+        Change::Threshold { percent, is_firing: false } => {
+            tracing::info!(budget, percent, "a budget is below a threshold again");
+        }
+        Change::Burn { pair, is_firing } => {
+            let factor = BURN_FACTORS.get(pair).copied().unwrap_or_default();
+            if is_firing {
+                tracing::warn!(budget, factor, "a budget is consumed faster than it lasts");
+            } else {
+                tracing::info!(budget, factor, "a budget is no longer consumed that fast");
+            }
+        }
+    }
+}
+
+/// Now, as budgets have it.
+pub(super) fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}

@@ -1,0 +1,173 @@
+//! `budgets`: how the budgets of a running service stand, and the rules by which Prometheus watches them over many replicas.
+//! Asks the lookup API as anyone would; knows nothing of the service itself.
+
+mod rules;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use super::health;
+use crate::config::{Config, ConfigErrors, Environment, ExtensionConfig, ListenAddress};
+use crate::units::{Amount, GramsCo2e, WattHours};
+
+/// What `budgets` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct BudgetsArgs {
+    /// Something else about budgets
+    #[command(subcommand)]
+    pub command: Option<BudgetsCommand>,
+    /// The configuration file (YAML) of the service; without it, what `run` uses without a file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: BudgetsFormat,
+}
+
+/// What else there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum BudgetsCommand {
+    /// Write recording and alert rules for Prometheus from the same configuration
+    Rules,
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum BudgetsFormat {
+    /// A table for people.
+    #[default]
+    Table,
+    /// What the API says.
+    Json,
+    /// A line a budget.
+    Csv,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BudgetsError {
+    /// The configuration cannot be run.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// There is nobody to ask.
+    #[error(
+        "the configuration has no lookup API; add `extensions: {{gramtrace_api: }}` and list it in `service.extensions`"
+    )]
+    NoApi,
+    /// There is somebody, and only the service's log knows where.
+    #[error("the lookup API's port is picked at start; write one other than 0")]
+    PickedPort,
+    /// Nobody answers, or nobody who is this service.
+    #[error("no answer from {0}: {1}")]
+    Silent(String, String),
+    /// Rules cannot say what the configuration says.
+    #[error("{0}")]
+    Rules(String),
+    /// Nobody takes the answer.
+    #[error("the answer cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Writes how budgets stand, or the rules.
+///
+/// # Errors
+/// [`BudgetsError`] where there is no answer.
+pub fn budgets(args: &BudgetsArgs, environment: Environment<'_>, output: &mut impl Write) -> Result<(), BudgetsError> {
+    let config = Config::load_or_default(args.config.as_deref(), environment)?;
+    if args.command == Some(BudgetsCommand::Rules) {
+        output.write_all(rules::of(&config).map_err(BudgetsError::Rules)?.as_bytes())?;
+        return Ok(());
+    }
+    let address = api(&config).ok_or(BudgetsError::NoApi)?;
+    if address.port == 0 {
+        return Err(BudgetsError::PickedPort);
+    }
+    let silent = |why: String| BudgetsError::Silent(address.to_string(), why);
+    let body = health::get(address, "/api/v1/budgets").map_err(|error| silent(error.to_string()))?;
+    let answer: Value = serde_json::from_str(&body).map_err(|error| silent(error.to_string()))?;
+    let budgets =
+        answer.get("budgets").and_then(Value::as_array).ok_or_else(|| silent("it has no budgets".to_owned()))?;
+    let text = match args.format {
+        BudgetsFormat::Json => format!("{answer:#}\n"),
+        BudgetsFormat::Csv => csv(budgets),
+        BudgetsFormat::Table => table(budgets),
+    };
+    output.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// Where the lookup API listens; `None` where it is not on.
+fn api(config: &Config) -> Option<&ListenAddress> {
+    config.service.extensions.iter().find_map(|id| match config.extensions.get(id)? {
+        ExtensionConfig::Api(api) => Some(&api.endpoint),
+        ExtensionConfig::HealthCheck(_) | ExtensionConfig::BearerTokenAuth(_) | ExtensionConfig::BasicAuth(_) => None,
+    })
+}
+
+const NUMBERS: [&str; 5] = ["limit", "consumed", "left", "percent", "forecast"];
+
+fn text<'a>(budget: &'a Value, key: &str) -> &'a str {
+    budget.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(budget: &Value, key: &str) -> f64 {
+    budget.get(key).and_then(Value::as_f64).unwrap_or_default()
+}
+
+fn csv(budgets: &[Value]) -> String {
+    let mut lines = format!("name,unit,period,{}\n", NUMBERS.join(","));
+    for budget in budgets {
+        let numbers = NUMBERS.map(|key| number(budget, key).to_string()).join(",");
+        let _ =
+            writeln!(lines, "{},{},{},{numbers}", text(budget, "name"), text(budget, "unit"), text(budget, "period"));
+    }
+    lines
+}
+
+fn table(budgets: &[Value]) -> String {
+    if budgets.is_empty() {
+        return "no budgets; add some to `processors.gramtrace.budgets`\n".to_owned();
+    }
+    let head = ["budget", "period", "limit", "consumed", "", "left", "forecast", "burning", "most by"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(budgets.iter().map(row));
+    let width = |column: usize| rows.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut lines = String::new();
+    for cells in &rows {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let _ = writeln!(lines, "{}", padded.join("  ").trim_end());
+    }
+    lines
+}
+
+fn row(budget: &Value) -> [String; 9] {
+    let amount = match text(budget, "unit") {
+        "Wh" => Amount::Energy(WattHours::LEAST),
+        _ => Amount::Co2e(GramsCo2e::LEAST),
+    };
+    let show = |key: &str| amount.show(number(budget, key));
+    let windows = budget.get("burn").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_fast = |window: &&Value| {
+        let factor = number(window, "factor");
+        number(window, "long_rate") >= factor && number(window, "short_rate") >= factor
+    };
+    let fastest = windows.iter().find(is_fast).map(|window| format!("{:.1}x", number(window, "long_rate")));
+    let first = |key: &str| budget.get(key)?.get(0)?.get("name")?.as_str();
+    let most: Vec<&str> = [first("models"), first("services")].into_iter().flatten().collect();
+    [
+        text(budget, "name").to_owned(),
+        text(budget, "period").to_owned(),
+        show("limit"),
+        show("consumed"),
+        format!("{:.1} %", number(budget, "percent")),
+        show("left"),
+        show("forecast"),
+        fastest.unwrap_or_else(|| "no".to_owned()),
+        most.join(", "),
+    ]
+}

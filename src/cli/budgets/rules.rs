@@ -1,0 +1,178 @@
+//! Budgets as rules of Prometheus: it has what many replicas booked. Knows names of metrics and PromQL.
+//! What rules cannot say is an error, never a rule that means something else.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::config::{BudgetConfig, Config, CountConfig, GramtraceConfig, PeriodConfig};
+use crate::units::Amount;
+
+/// A burn rate with its windows for a period of 30 days, in minutes, and how urgent it is.
+const BURNS: [(f64, u64, u64, &str); 4] =
+    [(14.4, 60, 5, "critical"), (6.0, 360, 30, "critical"), (3.0, 1440, 120, "warning"), (1.0, 4320, 360, "warning")];
+const THIRTY_DAYS_MINUTES: u64 = 43_200;
+
+/// The rules for every budget, as a file.
+pub(super) fn of(config: &Config) -> Result<String, String> {
+    let mut text = "# From `gramtrace budgets rules`: write it anew when the configuration changes.\n\
+         # Budgets of the calendar are told here over as many days up to now: 1, 7 or 30.\n\
+         groups:\n"
+        .to_owned();
+    let mut is_empty = true;
+    for (id, gramtrace) in &config.processors {
+        for budget in &gramtrace.budgets {
+            let rules = Rules::new(budget, gramtrace).map_err(|why| format!("processors::{id}::budgets: {why}"))?;
+            rules.write(&mut text);
+            is_empty = false;
+        }
+    }
+    if is_empty { Ok(text.replace("groups:\n", "groups: []\n")) } else { Ok(text) }
+}
+
+struct Rules<'a> {
+    budget: &'a BudgetConfig,
+    metric: &'static str,
+    /// What of the metric the budget is for, with braces; empty for everything.
+    selector: String,
+    /// In the metric's unit.
+    limit: f64,
+    minutes: u64,
+    unit: &'static str,
+}
+
+impl<'a> Rules<'a> {
+    fn new(budget: &'a BudgetConfig, gramtrace: &GramtraceConfig) -> Result<Self, String> {
+        let (metric, limit, unit) = match (budget.limit, budget.count) {
+            (Amount::Energy(wh), _) => ("gramtrace_energy_joules_total", wh.get() * 3600.0, "joules"),
+            (Amount::Co2e(grams), CountConfig::Value) => ("gramtrace_co2e_grams_total", grams.get(), "grams"),
+            (Amount::Co2e(grams), CountConfig::Low) => ("gramtrace_co2e_low_grams_total", grams.get(), "grams"),
+            (Amount::Co2e(grams), CountConfig::High) => ("gramtrace_co2e_high_grams_total", grams.get(), "grams"),
+        };
+        let minutes = match budget.period {
+            PeriodConfig::LastHour => 60,
+            PeriodConfig::LastDay | PeriodConfig::Day => 1440,
+            PeriodConfig::LastWeek | PeriodConfig::Week => 10_080,
+            PeriodConfig::LastThirtyDays | PeriodConfig::Month => THIRTY_DAYS_MINUTES,
+        };
+        Ok(Self { budget, metric, selector: selector(budget, gramtrace)?, limit, minutes, unit })
+    }
+
+    fn write(&self, text: &mut String) {
+        let Self { budget, limit, unit, .. } = self;
+        let name = &budget.name;
+        let consumed = format!("gramtrace:budget_consumed_{unit}:increase");
+        let burn = "gramtrace:budget_burn_rate:ratio";
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "  - name: gramtrace-budget-{name}\n    rules:\n\
+             \x20     - record: gramtrace:budget_limit_{unit}\n        expr: vector({limit})\n        labels: {{budget: {name:?}}}\n\
+             \x20     - record: {consumed}\n        expr: {}\n        labels: {{budget: {name:?}}}\n",
+            self.increase(self.minutes)
+        );
+        for threshold in &budget.thresholds {
+            let _ = write!(
+                text,
+                "      - alert: GramtraceBudgetThreshold\n        expr: {consumed}{{budget={name:?}}} >= {}\n\
+                 \x20       labels: {{severity: {}, threshold: \"{threshold}\"}}\n        annotations:\n\
+                 \x20         summary: \"the budget {name} is consumed up to {threshold} %\"\n",
+                limit * threshold / 100.0,
+                if *threshold >= 100.0 { "critical" } else { "warning" },
+            );
+        }
+        if !budget.burn_rates {
+            return;
+        }
+        // The long window of one pair may be the short one of another.
+        let mut recorded = BTreeSet::new();
+        for (factor, long, short, severity) in self.burns() {
+            for minutes in [long, short].into_iter().filter(|minutes| recorded.insert(*minutes)) {
+                let rate = self.minutes as f64 / minutes as f64 / limit;
+                let _ = write!(
+                    text,
+                    "      - record: {burn}\n        expr: {} * {rate}\n        labels: {{budget: {name:?}, window: \"{}\"}}\n",
+                    self.increase(minutes),
+                    window(minutes)
+                );
+            }
+            let (long, short) = (window(long), window(short));
+            let _ = write!(
+                text,
+                "      - alert: GramtraceBudgetBurn\n        expr: >-\n\
+                 \x20         {burn}{{budget={name:?}, window=\"{long}\"}} >= {factor}\n\
+                 \x20         and ignoring (window) {burn}{{budget={name:?}, window=\"{short}\"}} >= {factor}\n\
+                 \x20       labels: {{severity: {severity}, factor: \"{factor}\"}}\n        annotations:\n\
+                 \x20         summary: \"the budget {name} is consumed {factor} times faster than it lasts\"\n",
+            );
+        }
+    }
+
+    /// Those whose windows are long enough for a scrape a minute or faster: of shorter ones nothing can be told.
+    fn burns(&self) -> impl Iterator<Item = (f64, u64, u64, &'static str)> {
+        let scaled = move |minutes: u64| minutes * self.minutes / THIRTY_DAYS_MINUTES;
+        let burns = BURNS.into_iter();
+        let of_period =
+            burns.map(move |(factor, long, short, severity)| (factor, scaled(long), scaled(short), severity));
+        of_period.filter(|(_, long, short, _)| *short >= 5 && long > short)
+    }
+
+    fn increase(&self, minutes: u64) -> String {
+        format!("(sum(increase({}{}[{}])) or vector(0))", self.metric, self.selector, window(minutes))
+    }
+}
+
+/// `3d`, `6h`, `5m`.
+fn window(minutes: u64) -> String {
+    match minutes {
+        whole if whole % 1440 == 0 => format!("{}d", whole / 1440),
+        whole if whole % 60 == 0 => format!("{}h", whole / 60),
+        minutes => format!("{minutes}m"),
+    }
+}
+
+/// The labels that stand for the attributes of the budget's match.
+fn selector(budget: &BudgetConfig, gramtrace: &GramtraceConfig) -> Result<String, String> {
+    let mut matchers = Vec::new();
+    for (key, pattern) in &budget.matches {
+        let of_attribute =
+            gramtrace.labels.attributes.iter().find(|label| label.key == *key).map(|label| &*label.label);
+        let label = if key == "service.name" { Some("service") } else { of_attribute };
+        let Some(label) = label else {
+            return Err(format!(
+                "{}: metrics have no label for `{key}`; write it in `labels::attributes`",
+                budget.name
+            ));
+        };
+        matchers.push(format!("{label}=~{:?}", regex(pattern)));
+    }
+    Ok(if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(", ")) })
+}
+
+/// A glob as a regular expression, which Prometheus anchors. What is not known is not there, so it is no match.
+fn regex(pattern: &str) -> String {
+    let mut regex = String::new();
+    for character in pattern.chars() {
+        match character {
+            '*' => regex.push_str(".*"),
+            '?' => regex.push('.'),
+            special if r"\.+()[]{}|^$".contains(special) => {
+                regex.push('\\');
+                regex.push(special);
+            }
+            plain => regex.push(plain),
+        }
+    }
+    regex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_is_a_regular_expression_that_means_the_same() {
+        assert_eq!(regex("shop-*.v?"), r"shop-.*\.v.");
+        assert_eq!(window(5), "5m");
+        assert_eq!((window(120), window(4320)), ("2h".to_owned(), "3d".to_owned()));
+    }
+}

@@ -1,0 +1,132 @@
+//! Which budgets a call falls into, by attributes of its span and resource.
+//! Knows patterns and names; nothing of limits.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::labels::Values;
+
+/// Which calls a budget is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The budget's name.
+    pub budget: Arc<str>,
+    /// By attribute, what its value has to look like: `*` stands for anything, `?` for one character. All must fit.
+    pub patterns: Vec<(String, String)>,
+}
+
+/// Every scope, with the attributes that any of them asks for read once.
+#[derive(Debug, Default)]
+pub(super) struct Scopes {
+    pub(super) keys: Vec<String>,
+    scopes: Vec<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    budget: Arc<str>,
+    /// A pattern for the value of one of the keys.
+    patterns: Vec<(usize, String)>,
+}
+
+/// Places of scopes.
+pub(super) type Places = SmallVec<[u16; 4]>;
+
+impl Scopes {
+    pub(super) fn new(scopes: &[Scope]) -> Self {
+        let mut keys: Vec<String> = Vec::new();
+        let mut place = |key: &String| {
+            keys.iter().position(|known| known == key).unwrap_or_else(|| {
+                keys.push(key.clone());
+                keys.len() - 1
+            })
+        };
+        let mut compiled = |scope: &Scope| Compiled {
+            budget: Arc::clone(&scope.budget),
+            patterns: scope.patterns.iter().map(|(key, pattern)| (place(key), pattern.clone())).collect(),
+        };
+        let scopes = scopes.iter().map(&mut compiled).collect();
+        Self { keys, scopes }
+    }
+
+    /// Those that a call with these values of the keys falls into. What is not there fits nothing.
+    pub(super) fn of(&self, values: &Values<'_>) -> Places {
+        let fits = |(place, pattern): &(usize, String)| {
+            values.get(*place).is_some_and(|value| !value.is_empty() && is_like(value, pattern))
+        };
+        let scopes = self.scopes.iter().enumerate().filter(|(_, scope)| scope.patterns.iter().all(fits));
+        scopes.filter_map(|(place, _)| u16::try_from(place).ok()).collect()
+    }
+
+    pub(super) fn names(&self, places: &Places) -> Vec<Arc<str>> {
+        places.iter().filter_map(|&place| Some(Arc::clone(&self.scopes.get(usize::from(place))?.budget))).collect()
+    }
+}
+
+/// Whether `text` is like `pattern`. In time of both lengths multiplied at most: after a `*` only the last one is tried again.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let (text, pattern): (SmallVec<[char; 64]>, SmallVec<[char; 64]>) =
+        (text.chars().collect(), pattern.chars().collect());
+    let (mut at, mut of, mut star) = (0, 0, None);
+    while at < text.len() {
+        match pattern.get(of) {
+            Some('*') => {
+                star = Some((of, at));
+                of += 1;
+            }
+            Some(&each) if each == '?' || each == text[at] => (at, of) = (at + 1, of + 1),
+            _ => match star {
+                Some((before, from)) => {
+                    star = Some((before, from + 1));
+                    (at, of) = (from + 1, before + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[of..].iter().all(|each| *each == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything_and_question_marks_for_one_character() {
+        let like = [
+            ("shop-eu", "shop-*"),
+            ("shop-", "shop-*"),
+            ("shop", "*"),
+            ("shop", "s?o?"),
+            ("a-shop-b-shop", "*shop"),
+            ("aab", "*a*b"),
+            ("é", "?"),
+        ];
+        assert!(like.into_iter().all(|(text, pattern)| is_like(text, pattern)));
+        let unlike = [("shop", "Shop"), ("shops", "shop"), ("shop", "shop?"), ("", "?"), ("abc", "*b"), ("x", "")];
+        assert!(unlike.into_iter().all(|(text, pattern)| !is_like(text, pattern)));
+        assert!(!is_like(&"a".repeat(128), &format!("{}b", "*a".repeat(60))), "and it ends");
+    }
+
+    #[test]
+    fn a_call_falls_into_every_scope_whose_patterns_all_fit() {
+        let scope = |budget: &str, patterns: &[(&str, &str)]| Scope {
+            budget: budget.into(),
+            patterns: patterns.iter().map(|(key, pattern)| ((*key).to_owned(), (*pattern).to_owned())).collect(),
+        };
+        let scopes = Scopes::new(&[
+            scope("all", &[]),
+            scope("search", &[("team", "search")]),
+            scope("shops", &[("team", "*"), ("service.name", "shop-*")]),
+        ]);
+        assert_eq!(scopes.keys, ["team", "service.name"]);
+        let of = |team: &'static str, service: &'static str| {
+            let values: Values<'_> = [team, service].into_iter().map(Into::into).collect();
+            scopes.names(&scopes.of(&values)).iter().map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("search", "shop-eu"), ["all", "search", "shops"]);
+        assert_eq!(of("support", "shop-eu"), ["all", "shops"]);
+        assert_eq!(of("", "shop-eu"), ["all"], "what is not there is like nothing");
+    }
+}
