@@ -151,6 +151,8 @@ fn one_name_of_several_makers_spellings_is_one_model() {
         ("mixtral", "ollama", "mistral/mixtral-8x7b-instruct-v0.1", Match::PlatformId),
         ("deepseek-r1", "ollama", "deepseek/deepseek-r1-0528-qwen3-8b", Match::PlatformId),
         ("deepseek-r1", "deepseek", "deepseek/deepseek-r1", Match::Exact),
+        ("mistral:7b-instruct-v0.2-q4_0", "ollama", "mistral/mistral-7b-instruct-v0.2", Match::PlatformId),
+        ("claude-3-5-sonnet-v2@20241022", "gcp.vertex_ai", "anthropic/claude-3-5-sonnet", Match::PlatformId),
         ("hf.co/bartowski/Some-Llama-3B-GGUF:Q4_K_M", "ollama", "size-parsed:3", Match::SizeParsed),
         ("someone/fine-tune-of-70b", "huggingface", "size-parsed:70", Match::SizeParsed),
         ("glm-5-2", "zai", "zai/glm-5.2", Match::Alias),
