@@ -22,6 +22,9 @@ use service::{MEMORY_LIMIT_MIB, Service};
 /// As part of every test run; `tests/fault/run` asks for more.
 const SECONDS: u64 = 5;
 
+/// The backend changes its mood about so often between two reloads: half a minute.
+const MOODS_A_RELOAD: u64 = 25;
+
 /// The backend's moods, the good one most often.
 const MOODS: [Mood; 11] = [
     Mood::Takes,
@@ -44,14 +47,15 @@ async fn o_48_o_50_nothing_acknowledged_is_lost_under_faults_and_memory_stays_be
     let mut service = Service::start(backend.address);
     let senders = Senders::start(&service);
     let mut chance = Chance::of(7);
-    let (mut moods, mut told) = (MOODS.iter().cycle(), Duration::ZERO);
+    let (mut moods, mut told, mut turn) = (MOODS.iter().cycle(), Duration::ZERO, 0_u64);
     while started.elapsed() < Duration::from_secs(seconds) {
         let mood = *moods.next().unwrap();
         backend.feels(mood).await;
         tokio::time::sleep(Duration::from_millis(chance.from(200, 900))).await;
-        if chance.one_in(3) {
+        if turn.is_multiple_of(MOODS_A_RELOAD) {
             service.reload(&mut chance).await;
         }
+        turn += 1;
         if started.elapsed() > told {
             let (acknowledged, peak) = (senders.acknowledged(), service.peak_mib());
             println!("{:>4} s: {acknowledged} spans acknowledged, peak {peak} MiB", started.elapsed().as_secs());
