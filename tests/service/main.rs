@@ -14,6 +14,7 @@ mod drain;
 mod gate;
 mod health;
 mod hop;
+mod lookup;
 mod own_telemetry;
 mod page;
 mod process;
