@@ -37,7 +37,6 @@ pub(crate) const ALLOWED: &[Row] = &[
     impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "telemetry", "trace", "units"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),
     impure("admin", &["budget", "enrich", "telemetry", "trace", "units"]),
-    impure("admin", &["budget", "telemetry", "units"]),
     top("app"),
     top("cli"),
     // `main` is a crate of its own: it names this library's modules as `gramtrace::..`.
