@@ -1,0 +1,101 @@
+//! The cases that are measured: what is sent, how, and what is compared.
+
+use gramtrace::wire::Encoding;
+
+use crate::traffic::{GenAi, MIX, Order, Shape, Size};
+
+/// What stands between sender and backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Passes requests on as streams of bytes.
+    Opaque,
+    /// Inflates and compresses messages as tonic does, and does nothing else.
+    Recompressing,
+    /// The real binary without a processor.
+    Forwarding,
+    /// The real binary at `headline`.
+    Headline,
+    /// The real binary at `standard`.
+    Standard,
+}
+
+impl Subject {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opaque => "opaque proxy",
+            Self::Recompressing => "proxy with tonic's gzip",
+            Self::Forwarding => "gramtrace, no processor",
+            Self::Headline => "gramtrace, headline",
+            Self::Standard => "gramtrace, standard",
+        }
+    }
+}
+
+/// One case.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: &'static str,
+    pub shape: Shape,
+    pub encoding: Encoding,
+    pub is_http: bool,
+    pub threads: u8,
+    pub connections: usize,
+    /// Where latency is measured, the rate that is kept; else as fast as it goes.
+    pub spans_a_second: Option<u32>,
+    /// What is compared; the ratios are to the first.
+    pub subjects: &'static [Subject],
+}
+
+const ALL: &[Subject] = &[Subject::Opaque, Subject::Forwarding, Subject::Headline, Subject::Standard];
+const TWO: &[Subject] = &[Subject::Opaque, Subject::Standard];
+const COMPRESSED: &[Subject] = &[Subject::Recompressing, Subject::Opaque, Subject::Standard];
+
+const USUAL: Case = Case {
+    name: "gRPC, a fifth GenAI",
+    shape: MIX,
+    encoding: Encoding::Identity,
+    is_http: false,
+    threads: 1,
+    connections: 4,
+    spans_a_second: None,
+    subjects: ALL,
+};
+
+pub fn all(is_quick: bool) -> Vec<Case> {
+    let shape = |shape: Shape, name| Case { name, shape, subjects: TWO, ..USUAL };
+    let long = Shape { spans: 64, gen_ai: GenAi::All, size: Size::Long, ..MIX };
+    let quick = [
+        USUAL,
+        shape(Shape { gen_ai: GenAi::None, ..MIX }, "gRPC, none GenAI"),
+        Case { name: "gRPC, a fifth GenAI, gzip", encoding: Encoding::Gzip, subjects: COMPRESSED, ..USUAL },
+    ];
+    if is_quick {
+        return quick.into();
+    }
+    let rest = [
+        shape(Shape { gen_ai: GenAi::All, ..MIX }, "gRPC, all GenAI"),
+        shape(long, "gRPC, all GenAI, 4 to 32 KiB a span"),
+        shape(Shape { order: Order::Descending, ..MIX }, "gRPC, a fifth GenAI, fields descending"),
+        shape(Shape { spans: 1, ..MIX }, "gRPC, 1 span a request"),
+        shape(Shape { spans: 10, ..MIX }, "gRPC, 10 spans a request"),
+        shape(Shape { spans: 100, ..MIX }, "gRPC, 100 spans a request"),
+        shape(Shape { spans: 1000, ..MIX }, "gRPC, 1,000 spans a request"),
+        shape(Shape { spans: 10_000, ..MIX }, "gRPC, 10,000 spans a request"),
+        Case { name: "gRPC, 2 threads", threads: 2, subjects: TWO, ..USUAL },
+        Case { name: "gRPC, zstd", encoding: Encoding::Zstd, subjects: TWO, ..USUAL },
+        Case {
+            name: "gRPC, none GenAI, gzip",
+            shape: Shape { gen_ai: GenAi::None, ..MIX },
+            encoding: Encoding::Gzip,
+            subjects: COMPRESSED,
+            ..USUAL
+        },
+        Case { name: "HTTP, a fifth GenAI", is_http: true, subjects: TWO, ..USUAL },
+        Case { name: "HTTP, gzip", is_http: true, encoding: Encoding::Gzip, subjects: TWO, ..USUAL },
+        Case { name: "gRPC, 1 connection", connections: 1, subjects: TWO, ..USUAL },
+        Case { name: "gRPC, 100 connections", connections: 100, subjects: TWO, ..USUAL },
+        Case { name: "gRPC, 1,000 connections", connections: 1000, subjects: TWO, ..USUAL },
+        Case { name: "gRPC, 50,000 spans a second", spans_a_second: Some(50_000), subjects: TWO, ..USUAL },
+    ];
+    quick.into_iter().chain(rest).collect()
+}

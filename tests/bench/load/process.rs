@@ -1,0 +1,100 @@
+//! What is measured, as a process of its own: started, and its CPU and memory read. Linux's /proc only.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use gramtrace::wire::Encoding;
+
+use crate::cases::{Case, Subject};
+use crate::proxy;
+
+/// A process that is ended when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    pub fn start(case: &Case, subject: Subject, backend: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = match subject {
+            Subject::Opaque | Subject::Recompressing => {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                let does_gzip = subject == Subject::Recompressing;
+                command.env(proxy::ROLE, format!("{backend} {} {does_gzip}", case.is_http));
+                command
+            }
+            Subject::Forwarding | Subject::Headline | Subject::Standard => {
+                let path = folder.path().join("gramtrace.yaml");
+                std::fs::write(&path, config(case, subject, backend)).unwrap();
+                let mut command = Command::new(env!("CARGO_BIN_EXE_gramtrace"));
+                command.env_clear().args(["run", "--config"]).arg(path);
+                command
+            }
+        };
+        command.env("TOKIO_WORKER_THREADS", case.threads.to_string());
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let marker = if case.is_http { "\"http\"" } else { "\"grpc\"" };
+        let line = lines.find(|line| line.contains(marker)).expect("it says where it listens");
+        let endpoint = line.split("endpoint=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = endpoint.expect("with its endpoint").parse().unwrap();
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address, _folder: folder }
+    }
+
+    /// Nanoseconds on a CPU of all its threads.
+    pub fn cpu_ns(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of_task = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
+        let first = |stat: String| stat.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok());
+        tasks.flatten().filter_map(of_task).filter_map(first).sum()
+    }
+
+    pub fn peak_rss_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
+    let compression = match case.encoding {
+        Encoding::Identity => "none",
+        Encoding::Gzip => "gzip",
+        Encoding::Zstd => "zstd",
+    };
+    let (protocol, exporter) = if case.is_http {
+        ("http", format!("otlp_http: {{endpoint: 'http://{backend}', compression: {compression}}}"))
+    } else {
+        let tls = "tls: {insecure: true}";
+        ("grpc", format!("otlp_grpc: {{endpoint: '{backend}', {tls}, compression: {compression}}}"))
+    };
+    let (detail, processors) = match subject {
+        Subject::Headline => ("headline", "[gramtrace]"),
+        Subject::Standard => ("standard", "[gramtrace]"),
+        Subject::Forwarding | Subject::Opaque | Subject::Recompressing => ("standard", "[]"),
+    };
+    let name = exporter.split(':').next().unwrap_or_default();
+    format!(
+        "receivers: {{otlp: {{protocols: {{{protocol}: {{endpoint: '127.0.0.1:0'}}}}}}}}
+processors: {{gramtrace: {{detail: {detail}}}}}
+exporters: {{{exporter}}}
+extensions: {{health_check: {{endpoint: '127.0.0.1:0'}}}}
+service:
+  extensions: [health_check]
+  pipelines: {{traces: {{receivers: [otlp], processors: {processors}, exporters: [{name}]}}}}
+  telemetry: {{metrics: {{level: none}}}}
+"
+    )
+}
