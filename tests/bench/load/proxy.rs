@@ -27,7 +27,9 @@ pub fn main(role: &str) {
     let [backend, is_http, does_gzip] = parts[..] else { panic!("{role}") };
     let backend: SocketAddr = backend.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(serve(Way::to(backend, is_http == "true", does_gzip == "true")));
+    let (is_http, does_gzip) = (is_http == "true", does_gzip == "true");
+    // Inside of the runtime: a channel wants one to be made.
+    runtime.block_on(async { serve(Way::to(backend, is_http, does_gzip)).await });
 }
 
 /// How requests go on.
