@@ -101,8 +101,8 @@ pub(super) fn instructions(out: &mut dyn Write, kept: Option<&Service>) -> io::R
     writeln!(
         out,
         "\nco2e is the use phase, location-based; [low–high] is the range of the estimate; tier is the quality of its
-factor (A: metered, B: measured open model, C: known architecture, D: assumed, E: of a class of models). Estimates for
-decisions, not an inventory: see README.md.\n"
+factor (A: metered, B: measured open model, C: known architecture, D: assumed one, E: of a class of
+models). Estimates for decisions, not an inventory: see README.md.\n"
     )?;
     if let Some(service) = kept {
         writeln!(out, "Still listening; Ctrl-C ends it. Point an OpenTelemetry SDK here:\n")?;
