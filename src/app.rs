@@ -36,6 +36,7 @@ use listening::{Listeners, Opened, Parts};
 use memory::Memory;
 use own::{NextOwn, Own};
 use pipelines::{Enrichers, Memories};
+use registries::Registries;
 pub use registries::{check, first as first_registry};
 use senders::Senders;
 
@@ -107,6 +108,7 @@ pub struct Running {
     surroundings: Surroundings,
     readiness: Readiness,
     intakes: BTreeMap<ComponentId, Intake>,
+    registries: Registries,
     memories: Memories,
     /// The memory of requests, whichever receiver they come by.
     budget: Budget,
@@ -129,6 +131,7 @@ pub struct Running {
 struct Next {
     feeds: BTreeMap<ComponentId, Pipelines>,
     intakes: BTreeMap<ComponentId, Intake>,
+    registries: Registries,
     memories: Memories,
     memory: Memory,
     enrichers: Enrichers,
@@ -148,6 +151,7 @@ impl App {
             surroundings: surroundings.clone(),
             readiness: Readiness::starting(),
             intakes: BTreeMap::new(),
+            registries: Registries::default(),
             memories: Memories::new(),
             budget: Budget::new(&surroundings.metrics),
             resident: resident_bytes().unwrap_or(0),
@@ -232,8 +236,9 @@ impl Running {
     }
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
+        let registries = registries::load(config, &self.registries)?;
         let memories = pipelines::memories(config, &self.memories);
-        let enrichers = pipelines::enrichers(config, &memories)?;
+        let enrichers = pipelines::enrichers(config, &registries, &memories);
         let feeds = pipelines::feeds(config, &enrichers, &self.surroundings, &self.budgets)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let metrics = &self.surroundings.metrics;
@@ -247,7 +252,7 @@ impl Running {
         let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
         let drain_timeout = config.service.drain_timeout;
         let budgets = budgets::settings(config);
-        Ok(Next { feeds, intakes, memories, memory, enrichers, budgets, opened, own, drain_timeout })
+        Ok(Next { feeds, intakes, registries, memories, memory, enrichers, budgets, opened, own, drain_timeout })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
@@ -260,10 +265,11 @@ impl Running {
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, memories, memory, enrichers, budgets, opened, own, drain_timeout } = next;
+        let Next { mut feeds, intakes, registries, memories, memory, enrichers, budgets, opened, own, drain_timeout } =
+            next;
         self.budget.set(memory.budget);
-        let registries = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
-        let labels = registries.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
+        let priced_by = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
+        let labels = priced_by.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
         self.surroundings.metrics.registries(labels.collect());
         // Before anything is booked in them.
         self.budgets.apply(budgets, budgets::now());
@@ -277,6 +283,7 @@ impl Running {
         }
         let before = std::mem::replace(&mut self.intakes, intakes);
         before.iter().filter(|(id, _)| !self.intakes.contains_key(id)).for_each(|(_, intake)| intake.end());
+        self.registries = registries;
         self.memories = memories;
         self.lookup.serve(enrichers.into_values().collect());
         self.listeners.switch_to(opened);

@@ -1,6 +1,7 @@
 //! The enricher of a configuration by itself, for commands that have files and no service.
 //! Opens no socket.
 
+use super::registries::Registries;
 use super::{registries, settings};
 use crate::config::{Config, GramtraceConfig};
 use crate::document::DocumentErrors;
@@ -13,7 +14,7 @@ use crate::enrich::Enricher;
 pub fn enricher(config: &Config) -> Result<Enricher, DocumentErrors> {
     let used = config.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
     let found = used.filter_map(|id| Some((id, config.processors.get(id)?))).next();
-    let registries = registries::load(config)?;
+    let registries = registries::load(config, &Registries::default())?;
     let (settings, registry) = match found {
         Some((id, gramtrace)) => (settings::enrich(id, gramtrace), registries.get(id).cloned()),
         None => (settings::enrich(&crate::config::ComponentId::of("gramtrace"), &GramtraceConfig::default()), None),

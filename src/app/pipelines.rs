@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::{BuildError, Surroundings, delivery, registries, settings};
+use super::registries::Registries;
+use super::{BuildError, Surroundings, delivery, settings};
 use crate::budget::Budgets;
 use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
 use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceBooks};
@@ -44,15 +45,14 @@ pub(super) fn memories(config: &Config, before: &Memories) -> Memories {
 
 /// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so
 /// count a call once between them.
-pub(super) fn enrichers(config: &Config, memories: &Memories) -> Result<Enrichers, BuildError> {
-    let registries = registries::load(config)?;
+pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Memories) -> Enrichers {
     let enricher = |id, Remembered { memory, ledger }: &Remembered| {
         let settings = settings::enrich(id, config.processors.get(id)?);
         let registry = Arc::clone(registries.get(id)?);
         let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
         Some(Arc::new(Enricher::with_state(registry, &settings, state)))
     };
-    Ok(memories.iter().filter_map(|(id, remembered)| Some((id.clone(), enricher(id, remembered)?))).collect())
+    memories.iter().filter_map(|(id, remembered)| Some((id.clone(), enricher(id, remembered)?))).collect()
 }
 
 /// The pipelines that each receiver feeds, by signal; the configuration allows one a signal. A receiver that feeds

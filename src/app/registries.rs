@@ -14,7 +14,7 @@ use crate::document::section::shortened;
 use crate::document::{DocumentError, DocumentErrors};
 use crate::enrich::EnergyReading;
 use crate::factors::{
-    Boundary, DeploymentSettings, EnergyFactor, OperatorSettings, Registry, RegistryFile, SiteSettings, Spread,
+    Boundary, DeploymentSettings, EnergyFactor, OperatorSettings, Registry, RegistryFile, SiteSettings, Spread, digest,
 };
 use crate::units::{Quantity, Range};
 
@@ -23,17 +23,47 @@ use crate::units::{Quantity, Range};
 /// # Errors
 /// Everything that is wrong with their files, and with what is said about sites and deployments.
 pub fn check(config: &Config) -> Result<(), DocumentErrors> {
-    load(config).map(drop)
+    load(config, &Registries::default()).map(drop)
 }
 
-/// The registry of every processor.
-pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry>>, DocumentErrors> {
+/// The registries of processors, each with what it was made of: what would be made of the same again is kept, from one
+/// configuration to the next and between processors.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Registries(BTreeMap<ComponentId, Loaded>);
+
+#[derive(Debug, Clone)]
+struct Loaded {
+    origin: Origin,
+    registry: Arc<Registry>,
+}
+
+/// What a registry is made of: the digest of its files, and what the operator says.
+#[derive(Debug, Clone, PartialEq)]
+struct Origin {
+    files: [u8; 32],
+    operator: OperatorSettings,
+}
+
+impl Registries {
+    /// The registry of a processor.
+    pub(super) fn get(&self, id: &ComponentId) -> Option<&Arc<Registry>> {
+        self.0.get(id).map(|loaded| &loaded.registry)
+    }
+
+    fn made_of(&self, origin: &Origin) -> Option<Arc<Registry>> {
+        self.0.values().find(|loaded| loaded.origin == *origin).map(|loaded| Arc::clone(&loaded.registry))
+    }
+}
+
+/// The registry of every processor: that of `before` where it would be the same.
+pub(super) fn load(config: &Config, before: &Registries) -> Result<Registries, DocumentErrors> {
     let mut errors = Vec::new();
-    let mut registries = BTreeMap::new();
+    let mut registries = Registries::default();
     for (id, gramtrace) in &config.processors {
-        match registry(id, gramtrace) {
-            Ok(registry) => {
-                registries.insert(id.clone(), Arc::new(registry));
+        let known = |origin: &Origin| registries.made_of(origin).or_else(|| before.made_of(origin));
+        match registry(id, gramtrace, known) {
+            Ok(loaded) => {
+                registries.0.insert(id.clone(), loaded);
             }
             Err(wrong) => {
                 let new: Vec<_> = wrong.0.into_iter().filter(|error| !errors.contains(error)).collect();
@@ -41,8 +71,8 @@ pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry
             }
         }
     }
-    for registry in registries.values() {
-        let unknown = comparisons(config, registry);
+    for loaded in registries.0.values() {
+        let unknown = comparisons(config, &loaded.registry);
         let new: Vec<_> = unknown.into_iter().filter(|error| !errors.contains(error)).collect();
         errors.extend(new);
     }
@@ -55,7 +85,7 @@ pub(super) fn load(config: &Config) -> Result<BTreeMap<ComponentId, Arc<Registry
 /// Everything that is wrong with its files, and with what is said about sites and deployments.
 pub fn first(config: &Config) -> Result<Registry, DocumentErrors> {
     match config.processors.iter().next() {
-        Some((id, gramtrace)) => registry(id, gramtrace),
+        Some((id, gramtrace)) => furnished(id, &files(gramtrace)?, &operator(gramtrace)),
         None => Registry::builtin(),
     }
 }
@@ -78,7 +108,21 @@ fn comparisons(config: &Config, registry: &Registry) -> Vec<DocumentError> {
     errors
 }
 
-fn registry(id: &ComponentId, config: &GramtraceConfig) -> Result<Registry, DocumentErrors> {
+fn registry(
+    id: &ComponentId,
+    config: &GramtraceConfig,
+    known: impl Fn(&Origin) -> Option<Arc<Registry>>,
+) -> Result<Loaded, DocumentErrors> {
+    let files = files(config)?;
+    let origin = Origin { files: digest(&files), operator: operator(config) };
+    let registry = match known(&origin) {
+        Some(registry) => registry,
+        None => Arc::new(furnished(id, &files, &origin.operator)?),
+    };
+    Ok(Loaded { origin, registry })
+}
+
+fn files(config: &GramtraceConfig) -> Result<Vec<RegistryFile>, DocumentErrors> {
     let mut files = Vec::new();
     let mut errors = Vec::new();
     for name in &config.registry {
@@ -91,10 +135,15 @@ fn registry(id: &ComponentId, config: &GramtraceConfig) -> Result<Registry, Docu
             Err(wrong) => errors.extend(wrong.0),
         }
     }
-    if !errors.is_empty() {
-        return Err(DocumentErrors(errors));
-    }
-    Registry::load(&files)?.furnished(&operator(config)).map_err(|wrong| {
+    if errors.is_empty() { Ok(files) } else { Err(DocumentErrors(errors)) }
+}
+
+fn furnished(
+    id: &ComponentId,
+    files: &[RegistryFile],
+    operator: &OperatorSettings,
+) -> Result<Registry, DocumentErrors> {
+    Registry::load(files)?.furnished(operator).map_err(|wrong| {
         let of_key = |error: crate::factors::OperatorError| {
             let path = format!("processors::{id}::{}", error.path);
             DocumentError { file: None, line: None, path, message: error.message }
@@ -172,5 +221,32 @@ fn spread<T: Quantity>(number: NumberConfig) -> Spread<T> {
             Spread::Own(with_value.unwrap_or(ends))
         }
         (value, None) => Spread::Tier(value.unwrap_or_else(|| T::saturating(0.0))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(processors: &str) -> Config {
+        let rest = "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {debug: }\n\
+                    service: {pipelines: {traces: {receivers: [otlp], processors: [gramtrace], exporters: [debug]}}}\n";
+        Config::parse("test.yaml", format!("processors: {processors}\n{rest}").as_bytes(), &|_| None).unwrap()
+    }
+
+    fn registry(registries: &Registries, id: &str) -> Arc<Registry> {
+        Arc::clone(registries.get(&ComponentId::parse(id).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_registry_that_would_be_the_same_is_kept_and_shared_and_another_is_not() {
+        let plain = load(&config("{gramtrace: , gramtrace/2: {method: ecologits/0.11.3}}"), &Registries::default());
+        let plain = plain.unwrap();
+        assert!(Arc::ptr_eq(&registry(&plain, "gramtrace"), &registry(&plain, "gramtrace/2")));
+        let other = "{gramtrace: {deployments: {mine: {model: gpt-4o}}}, gramtrace/2: }";
+        let next = load(&config(other), &plain).unwrap();
+        assert!(!Arc::ptr_eq(&registry(&plain, "gramtrace"), &registry(&next, "gramtrace")));
+        assert!(registry(&next, "gramtrace").deployment("mine").is_some());
+        assert!(Arc::ptr_eq(&registry(&plain, "gramtrace"), &registry(&next, "gramtrace/2")));
     }
 }

@@ -25,7 +25,7 @@ mod zone;
 pub use factor::{Boundary, Co2eFactor, EnergyFactor, Factor, FitCoefficients, MeteredEnergy, PhaseConstants, Spread};
 pub use hosts::provider_of_host;
 pub use index::{Match, Resolution};
-pub use load::{RegistryErrors, RegistryFile};
+pub use load::{RegistryErrors, RegistryFile, digest};
 pub use model::{
     Architecture, ArchitectureKind, Model, ModelId, ModelKind, ModelWarning, ParameterRange, Precision, Speed, Tier,
 };

@@ -80,15 +80,21 @@ fn line_of_entry(error: &DocumentError, files: &[RegistryFile]) -> Option<usize>
 /// The version of a set of files of which none says one.
 const UNVERSIONED: &str = "0";
 
+/// What tells a set of files from every other, in its order: the sha256 over their names and contents.
+///
 /// Names and lengths are hashed too, so that no two sets of files run together to the same bytes.
-fn label(version: &str, files: &[RegistryFile]) -> String {
+#[must_use]
+pub fn digest(files: &[RegistryFile]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for file in files {
         hash.update(format!("{}\n{}\n", file.stem(), file.bytes().len()));
         hash.update(file.bytes());
     }
-    let digest = hash.finalize();
-    let head: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    hash.finalize().into()
+}
+
+fn label(version: &str, files: &[RegistryFile]) -> String {
+    let head: String = digest(files).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{version}+{head}")
 }
 
