@@ -21,7 +21,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -33,7 +34,7 @@ use crate::spans::ids;
 pub(crate) enum Mood {
     /// Takes everything at once.
     Takes,
-    /// Takes everything after a while.
+    /// Takes each request when some more have come.
     Slow,
     /// Asks to come back, with and without saying when.
     Refuses,
@@ -43,19 +44,28 @@ pub(crate) enum Mood {
     Silent,
     /// Resets every connection, with answers under way.
     Resets,
-    /// Is gone for a while.
-    Restarts,
+    /// Is gone until the next mood.
+    Gone,
     /// Closes its side of every connection and goes on reading.
     HalfCloses,
 }
+
+/// How many requests come before a slow backend answers.
+const SLOW: u64 = 8;
 
 const LASTING: [Mood; 5] = [Mood::Takes, Mood::Slow, Mood::Refuses, Mood::Rejects, Mood::Silent];
 
 pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
+    life: AsyncMutex<Life>,
+}
+
+/// What listens, while the backend is there.
+struct Life {
     /// Cancelled, it ends what listens and every connection.
-    life: AsyncMutex<CancellationToken>,
+    end: CancellationToken,
+    listening: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -63,7 +73,8 @@ struct State {
     mood: AtomicU8,
     received: Mutex<HashSet<u64>>,
     spans: AtomicU64,
-    answers: AtomicU64,
+    /// Requests that came.
+    arrived: watch::Sender<u64>,
     half_closed: AtomicU64,
 }
 
@@ -71,35 +82,32 @@ impl Backend {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, state) = (listener.local_addr().unwrap(), Arc::<State>::default());
-        let life = CancellationToken::new();
-        tokio::spawn(serve(listener, Arc::clone(&state), life.clone()));
-        Self { address, state, life: AsyncMutex::new(life) }
+        let life = AsyncMutex::new(Life::on(listener, &state));
+        Self { address, state, life }
     }
 
-    /// Changes the mood; one that does not last is over when this returns, and the next is good.
+    /// Changes the mood; a reset and a half-close are over when this returns, and what follows is good.
     pub(crate) async fn feels(&self, mood: Mood) {
         let lasting = if LASTING.contains(&mood) { mood } else { Mood::Takes };
         self.state.mood.store(lasting as u8, Ordering::Relaxed);
         match mood {
-            Mood::Resets => self.start_again(Duration::ZERO).await,
-            Mood::Restarts => self.start_again(Duration::from_millis(700)).await,
+            Mood::Gone => return self.life.lock().await.end().await,
+            Mood::Resets => self.life.lock().await.end().await,
             Mood::HalfCloses => drop(self.state.half_closed.fetch_add(1, Ordering::Relaxed)),
             _ => {}
         }
+        self.be_there().await;
     }
 
-    async fn start_again(&self, pause: Duration) {
+    async fn be_there(&self) {
         let mut life = self.life.lock().await;
-        life.cancel();
-        tokio::time::sleep(pause).await;
-        let listener = loop {
+        while life.listening.is_none() {
+            // Meanwhile the port may be the near end of somebody's connection.
             match TcpListener::bind(self.address).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Ok(listener) => *life = Life::on(listener, &self.state),
+                Err(_) => tokio::task::yield_now().await,
             }
-        };
-        *life = CancellationToken::new();
-        tokio::spawn(serve(listener, Arc::clone(&self.state), life.clone()));
+        }
     }
 
     /// The ids of the spans that it took.
@@ -115,6 +123,22 @@ impl Backend {
     /// Spans that it took again.
     pub(crate) fn repeated(&self) -> u64 {
         self.spans() - self.state.received.lock().unwrap().len() as u64
+    }
+}
+
+impl Life {
+    fn on(listener: TcpListener, state: &Arc<State>) -> Self {
+        let end = CancellationToken::new();
+        let listening = Some(tokio::spawn(serve(listener, Arc::clone(state), end.clone())));
+        Self { end, listening }
+    }
+
+    /// Ends every connection, and returns when nothing listens any longer.
+    async fn end(&mut self) {
+        self.end.cancel();
+        if let Some(listening) = self.listening.take() {
+            listening.await.unwrap();
+        }
     }
 }
 
@@ -145,13 +169,17 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
     let Ok(body) = request.into_body().collect().await else { return Ok(refuses(Code::Unavailable, false)) };
     let Ok(frame) = frame::decode_unary(&body.to_bytes()) else { return Ok(refuses(Code::InvalidArgument, false)) };
     let mood = LASTING.into_iter().find(|mood| *mood as u8 == state.mood.load(Ordering::Relaxed)).unwrap();
-    let turn = state.answers.fetch_add(1, Ordering::Relaxed);
+    let mut turn = 0;
+    state.arrived.send_modify(|arrived| {
+        turn = *arrived;
+        *arrived += 1;
+    });
     match mood {
         Mood::Refuses if turn.is_multiple_of(2) => return Ok(refuses(Code::Unavailable, turn.is_multiple_of(4))),
         Mood::Refuses => return Ok(refuses(Code::ResourceExhausted, true)),
         Mood::Rejects => return Ok(refuses(Code::InvalidArgument, false)),
         Mood::Silent => std::future::pending::<()>().await,
-        Mood::Slow => tokio::time::sleep(Duration::from_millis(50 + turn % 10 * 40)).await,
+        Mood::Slow => drop(state.arrived.subscribe().wait_for(|arrived| *arrived > turn + SLOW).await),
         _ => {}
     }
     let encoding = if frame.compressed { encoding.unwrap() } else { Encoding::Identity };

@@ -16,6 +16,7 @@ use gramtrace::otlp::Signal;
 use gramtrace::wire::Encoding;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,8 @@ pub(crate) struct Senders {
 struct Shared {
     sent: Mutex<Sent>,
     acknowledged: AtomicU64,
+    /// Requests that were answered, or not waited for any longer.
+    outcomes: watch::Sender<u64>,
 }
 
 impl Senders {
@@ -74,6 +77,13 @@ impl Senders {
     /// Spans that were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Waits for so many more outcomes, good or bad.
+    pub(crate) async fn outcomes(&self, more: u64) {
+        let mut outcomes = self.shared.outcomes.subscribe();
+        let until = *outcomes.borrow_and_update() + more;
+        outcomes.wait_for(|outcomes| *outcomes >= until).await.unwrap();
     }
 
     /// Waits until each has its last answer.
@@ -134,6 +144,7 @@ impl Sender {
                     Ok(false) => self.pause(50, 250).await,
                     Err(_) => {
                         self.shared.sent.lock().unwrap().vanished += 1;
+                        self.shared.outcomes.send_modify(|outcomes| *outcomes += 1);
                         exporter = self.exporter();
                         break;
                     }
@@ -147,6 +158,7 @@ impl Sender {
     async fn send(&self, exporter: &Exporter, body: &Bytes, ids: &Ids) -> bool {
         self.shared.sent.lock().unwrap().requests += 1;
         let outcome = exporter.send(Signal::Traces, body.clone(), None).await;
+        self.shared.outcomes.send_modify(|outcomes| *outcomes += 1);
         let mut sent = self.shared.sent.lock().unwrap();
         match outcome {
             Outcome::Delivered { response } => {

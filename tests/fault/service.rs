@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::books::{self, Books};
 use crate::chance::Chance;
@@ -97,7 +97,7 @@ impl Service {
     }
 
     /// Goes over to another configuration, without waiting for it.
-    pub(crate) async fn reload(&mut self, chance: &mut Chance) {
+    pub(crate) fn reload(&mut self, chance: &mut Chance) {
         let written = Written {
             retries: chance.one_in(2),
             enriches: !chance.one_in(4),
@@ -116,14 +116,15 @@ impl Service {
 
     /// The books once nothing is inside any longer.
     pub(crate) async fn books_at_rest(&self) -> Books {
-        let began = Instant::now();
-        loop {
-            let books = books::balanced(self.metrics).await;
-            if books.in_flight() == 0 || began.elapsed() > Duration::from_secs(20) {
-                return books;
+        let rest = async {
+            loop {
+                let books = books::balanced(self.metrics).await;
+                if books.in_flight() == 0 {
+                    return books;
+                }
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        };
+        tokio::time::timeout(Duration::from_secs(20), rest).await.expect("something stays inside")
     }
 
     /// The most memory that was ever resident.
