@@ -72,6 +72,23 @@ fn every_published_figure_is_judged_or_left_out_for_a_reason() {
     assert_eq!(comparable.count(), 39);
 }
 
+/// What the page says above its table. Writing the page anew takes over whatever the code makes, so that the floor
+/// stands here: fewer points inside, or values that are further below the published ones, are to be decided upon.
+#[test]
+fn at_least_25_of_the_39_comparable_points_are_inside_and_the_median_value_is_a_quarter_of_the_published_or_more() {
+    let figures = evaluated();
+    let inside = figures.iter().filter(|figure| matches!(figure.verdict, Verdict::Inside));
+    assert!(inside.clone().count() >= 25, "{} inside", inside.count());
+    let comparable = figures.iter().filter(|figure| matches!(figure.verdict, Verdict::Inside | Verdict::Outside));
+    let ratio = |figure: &Figure| figure.energy_wh.unwrap()[1] / figure.published_wh.unwrap();
+    let mut ratios: Vec<f64> = comparable.map(ratio).collect();
+    assert_eq!(ratios.len(), 39, "every comparable point has a value and a published one");
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[19];
+    // 0.30 at first; above 4 it would be as far off to the other side.
+    assert!((0.25..=4.0).contains(&median), "the median of value / published is {median}");
+}
+
 #[test]
 fn googles_metered_prompt_is_within_a_factor_of_ten() {
     let figures = evaluated();
