@@ -237,9 +237,9 @@ impl Running {
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
         let registries = registries::load(config, &self.registries)?;
-        let memories = pipelines::memories(config, &self.memories);
+        let memories = pipelines::memories(config, &self.memories, &self.surroundings.metrics);
         let enrichers = pipelines::enrichers(config, &registries, &memories);
-        let feeds = pipelines::feeds(config, &enrichers, &self.surroundings, &self.budgets)?;
+        let feeds = pipelines::feeds(config, (&enrichers, &memories), &self.surroundings, &self.budgets)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let metrics = &self.surroundings.metrics;
         let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics, lookup: &self.lookup };
@@ -278,6 +278,7 @@ impl Running {
             self.watch = Some(Watch::start(self.budgets.clone()));
         }
         own.replace(&mut self.own, &self.tracing);
+        pipelines::sum_up(&memories, &feeds);
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());
         }

@@ -20,9 +20,10 @@ use crate::rejection::{Failure, Rejection};
 use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel,
 };
-use crate::trace::ledger::{LedgerLevel, SummarySettings};
+use crate::trace::ledger::LedgerLevel;
 use crate::units::Sum;
-use summaries::Summaries;
+use summaries::Passage;
+pub use summaries::Summaries;
 
 /// One export request, unpacked: inflated protobuf, where it came in, and how long its sender waits.
 #[derive(Debug, Clone)]
@@ -45,8 +46,8 @@ pub struct Pipeline {
     book: Option<EmissionBook>,
     budgets: Budgets,
     deliveries: Vec<Arc<Delivery>>,
-    /// Where traces are summed up.
-    summaries: Option<Summaries>,
+    /// Where its roots are told, where traces are summed up.
+    passage: Option<Passage>,
     metrics: Metrics,
 }
 
@@ -60,16 +61,14 @@ impl Pipeline {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
         let deliveries = destinations.into_iter().map(delivery).collect();
         let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
-        Self { enricher, book, budgets: Budgets::default(), deliveries, summaries: None, metrics }
+        Self { enricher, book, budgets: Budgets::default(), deliveries, passage: None, metrics }
     }
 
-    /// The same, and each trace whose root goes through it is summed up once it has been quiet. To be called within a
-    /// runtime, and only where the enricher's ledger is watched.
+    /// The same, and each trace whose root goes through it is summed up by `summaries`, where this pipeline has the name
+    /// `id`: once [`Summaries::serve`] has been told of it. Only where the enricher books in their ledger.
     #[must_use]
-    pub fn summing_up(mut self, settings: SummarySettings) -> Self {
-        let start = |enricher| Summaries::start(enricher, self.deliveries.clone(), self.metrics.clone(), settings);
-        self.summaries = self.enricher.clone().map(start);
-        self
+    pub fn summing_up(self, summaries: &Summaries, id: &str) -> Self {
+        Self { passage: self.enricher.is_some().then(|| summaries.passage(id)), ..self }
     }
 
     /// The processor that enriches, with the label of its registry.
@@ -129,8 +128,8 @@ impl Pipeline {
         tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
         self.metrics.unlisted(tally.unlisted);
         self.book_emissions(&books, is_partial);
-        if let Some(summaries) = &self.summaries {
-            summaries.passed(books.passed_roots, Instant::now());
+        if let Some(passage) = &self.passage {
+            passage.passed(books.passed_roots, Instant::now());
         }
         for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());

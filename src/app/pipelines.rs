@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use super::registries::Registries;
 use super::{BuildError, Surroundings, delivery, settings};
 use crate::budget::Budgets;
-use crate::config::{ComponentId, Config, ExporterConfig, PipelineConfig, PipelineId};
+use crate::config::{ComponentId, Config, ExporterConfig, GramtraceConfig, PipelineConfig, PipelineId};
 use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceBooks};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::genai::{Memory, MemorySettings, Status};
-use crate::pipeline::{Pipeline, Pipelines};
-use crate::trace::ledger::LedgerSettings;
+use crate::pipeline::{Pipeline, Pipelines, Summaries};
+use crate::telemetry::Metrics;
+use crate::trace::ledger::{LedgerSettings, SummarySettings};
 
 /// What processors remember, by their ids: kept from one configuration to the next, so that a call whose reports lie on
 /// both sides counts once, and a trace is known on both.
@@ -26,27 +27,44 @@ pub(super) type Enrichers = BTreeMap<ComponentId, Arc<Enricher>>;
 pub(super) struct Remembered {
     memory: (MemorySettings, SharedMemory),
     ledger: (LedgerSettings, SharedLedger),
+    /// Where traces are summed up: beside the ledger, and as long as it.
+    summaries: Option<(SummarySettings, Summaries)>,
 }
 
 /// What each processor remembers: what is there, unless it is to be of another size or age.
-pub(super) fn memories(config: &Config, before: &Memories) -> Memories {
-    let remembered = |id: &ComponentId, gramtrace| {
+pub(super) fn memories(config: &Config, before: &Memories, metrics: &Metrics) -> Memories {
+    let remembered = |id: &ComponentId, gramtrace: &GramtraceConfig| {
         let EnrichSettings { memory, traces, .. } = settings::enrich(id, gramtrace);
         let before = before.get(id);
         let same_memory = before.map(|before| &before.memory).filter(|(same, _)| *same == memory);
-        let same_ledger = before.map(|before| &before.ledger).filter(|(same, _)| *same == traces);
+        let same_ledger = before.filter(|before| before.ledger.0 == traces);
+        let ledger =
+            same_ledger.map_or_else(|| (traces, Arc::new(TraceBooks::new(traces))), |before| before.ledger.clone());
+        let same_summaries = same_ledger.and_then(|before| before.summaries.as_ref());
+        let summaries = settings::summaries(&gramtrace.trace).map(|settings| {
+            let new = || Summaries::new(&id.to_string(), Arc::clone(&ledger.1), settings, metrics.clone());
+            (settings, same_summaries.map_or_else(new, |(_, same)| same.clone()))
+        });
         Remembered {
             memory: same_memory.cloned().unwrap_or_else(|| (memory, Arc::new(Mutex::new(Memory::new(memory))))),
-            ledger: same_ledger.cloned().unwrap_or_else(|| (traces, Arc::new(TraceBooks::new(traces)))),
+            ledger,
+            summaries,
         }
     };
     config.processors.iter().map(|(id, gramtrace)| (id.clone(), remembered(id, gramtrace))).collect()
 }
 
+/// Traces are summed up by what these pipelines and settings say from now on.
+pub(super) fn sum_up(memories: &Memories, feeds: &BTreeMap<ComponentId, Pipelines>) {
+    for (settings, summaries) in memories.values().filter_map(|remembered| remembered.summaries.as_ref()) {
+        summaries.serve(*settings, feeds.values().flat_map(BTreeMap::values).map(Arc::as_ref));
+    }
+}
+
 /// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so
 /// count a call once between them.
 pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Memories) -> Enrichers {
-    let enricher = |id, Remembered { memory, ledger }: &Remembered| {
+    let enricher = |id, Remembered { memory, ledger, .. }: &Remembered| {
         let settings = settings::enrich(id, config.processors.get(id)?);
         let registry = Arc::clone(registries.get(id)?);
         let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
@@ -59,11 +77,11 @@ pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Mem
 /// none is left out.
 pub(super) fn feeds(
     config: &Config,
-    enrichers: &Enrichers,
+    (enrichers, memories): (&Enrichers, &Memories),
     surroundings: &Surroundings,
     budgets: &Budgets,
 ) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
-    let built = build(config, enrichers, surroundings, budgets)?;
+    let built = build(config, (enrichers, memories), surroundings, budgets)?;
     let fed_by = |receiver: &ComponentId| -> Pipelines {
         let lists = |id: &PipelineId| {
             config.service.pipelines.get(id).is_some_and(|pipeline| pipeline.receivers.contains(receiver))
@@ -78,7 +96,7 @@ pub(super) fn feeds(
 /// Every pipeline that the configuration lists, with its exporters and, for traces, its enricher.
 fn build<'a>(
     config: &'a Config,
-    enrichers: &Enrichers,
+    (enrichers, memories): (&Enrichers, &Memories),
     surroundings: &Surroundings,
     budgets: &Budgets,
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
@@ -86,18 +104,18 @@ fn build<'a>(
     for status in Status::ALL {
         surroundings.metrics.spans(status.name(), 0);
     }
-    let build = |pipeline: &PipelineConfig| {
+    let build = |id: &PipelineId, pipeline: &PipelineConfig| {
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =
             pipeline.exporters.iter().filter_map(|id| exporters.get(id).cloned()).collect();
         let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone()).with_budgets(budgets.clone());
-        let processor = pipeline.processors.iter().find_map(|id| config.processors.get(id));
-        Arc::new(match processor.and_then(|gramtrace| settings::summaries(&gramtrace.trace)) {
-            Some(settings) => built.summing_up(settings),
+        let remembered = pipeline.processors.iter().find_map(|id| memories.get(id));
+        Arc::new(match remembered.and_then(|remembered| remembered.summaries.as_ref()) {
+            Some((_, summaries)) => built.summing_up(summaries, &id.to_string()),
             None => built,
         })
     };
-    Ok(config.service.pipelines.iter().map(|(id, pipeline)| (id, build(pipeline))).collect())
+    Ok(config.service.pipelines.iter().map(|(id, pipeline)| (id, build(id, pipeline))).collect())
 }
 
 fn build_exporters<'a>(

@@ -47,7 +47,7 @@ impl Enricher {
         request.into()
     }
 
-    fn summary_span(&self, Summary { root, account }: &Summary) -> Vec<u8> {
+    fn summary_span(&self, Summary { root, account, .. }: &Summary) -> Vec<u8> {
         let mut span = Vec::with_capacity(512);
         delimited(&mut span, 1, &root.trace_id);
         delimited(&mut span, 2, &summary_span_id(&root.trace_id));

@@ -1,69 +1,133 @@
 //! Summaries of traces on their way: once a trace has been quiet, a request of its own to every exporter of the pipeline
-//! that its root went through. What becomes of it is counted, and no sender ever hears of it. Knows no bytes.
+//! that its root went through. One for each processor, beside its ledger, whichever pipelines use it and however often
+//! the configuration changes. What becomes of summaries is counted, and no sender ever hears of them. Knows no bytes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::JoinSet;
 
-use crate::enrich::Enricher;
+use super::Pipeline;
+use crate::enrich::{Enricher, SharedLedger};
 use crate::exporter::Delivery;
 use crate::otlp::Signal;
 use crate::telemetry::Metrics;
-use crate::trace::ledger::{PassedRoot, Roots, Summary, SummarySettings};
+use crate::trace::ledger::{PassedRoot, Roots, Route, Summary, SummarySettings};
 
 /// Traces that one request sums up at most.
 const MAX_AT_ONCE: usize = 512;
 /// How often it is looked which traces are quiet, at most and at least.
 const GLANCES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(5));
 
-/// What sums up the traces of one pipeline.
-#[derive(Debug)]
-pub(super) struct Summaries {
+/// What sums up the traces of one processor. Kept from one configuration to the next: roots that passed by one are
+/// summed up by the other. Cheap to clone: clones are the same.
+#[derive(Debug, Clone)]
+pub struct Summaries {
     round: Arc<Round>,
-    /// As long as it lives, roots may come.
-    _alive: Arc<()>,
+    /// As long as one lives, roots may come.
+    alive: Arc<()>,
 }
 
 #[derive(Debug)]
 struct Round {
-    enricher: Arc<Enricher>,
-    deliveries: Vec<Arc<Delivery>>,
+    processor: String,
+    ledger: SharedLedger,
     metrics: Metrics,
     roots: Mutex<Roots>,
+    ways: Mutex<Vec<Way>>,
+    is_running: AtomicBool,
+}
+
+/// A pipeline, and who brings its summaries to its backends: nobody, once there is no such pipeline any more.
+#[derive(Debug)]
+struct Way {
+    pipeline: String,
+    courier: Option<Arc<Courier>>,
+}
+
+#[derive(Debug)]
+struct Courier {
+    enricher: Arc<Enricher>,
+    deliveries: Vec<Arc<Delivery>>,
+}
+
+/// Where the roots of one pipeline are waited with.
+#[derive(Debug)]
+pub(super) struct Passage {
+    summaries: Summaries,
+    route: Route,
 }
 
 impl Summaries {
-    /// Begins to look. Ends by itself once the pipeline is gone and nothing is left to be said.
-    pub(super) fn start(
-        enricher: Arc<Enricher>,
-        deliveries: Vec<Arc<Delivery>>,
-        metrics: Metrics,
-        settings: SummarySettings,
-    ) -> Self {
-        let roots = Mutex::new(Roots::new(settings, Instant::now()));
-        let round = Arc::new(Round { enricher, deliveries, metrics, roots });
-        let alive = Arc::new(());
-        let glance = (settings.quiet / 4).clamp(GLANCES.0, GLANCES.1);
-        tokio::spawn(look(Arc::clone(&round), Arc::downgrade(&alive), glance));
-        Self { round, _alive: alive }
+    /// Those of the traces of `processor`, whose ledger must be watched. Nothing is sent before [`Summaries::serve`].
+    #[must_use]
+    pub fn new(processor: &str, ledger: SharedLedger, settings: SummarySettings, metrics: Metrics) -> Self {
+        let round = Round {
+            processor: processor.to_owned(),
+            ledger,
+            metrics,
+            roots: Mutex::new(Roots::new(settings, Instant::now())),
+            ways: Mutex::default(),
+            is_running: AtomicBool::new(false),
+        };
+        Self { round: Arc::new(round), alive: Arc::default() }
     }
 
+    /// From now on traces are summed up by `settings` and sent by these of `pipelines` that sum up here. What waits for a
+    /// pipeline that is not among them any more is not sent. To be called within a runtime; what it starts ends by itself
+    /// once nobody can send roots any more and nothing is left to be said.
+    pub fn serve<'a>(&self, settings: SummarySettings, pipelines: impl IntoIterator<Item = &'a Pipeline>) {
+        self.round.roots().set(settings);
+        let mut couriers: Vec<(Route, Arc<Courier>)> = Vec::new();
+        for pipeline in pipelines {
+            if let (Some(passage), Some(enricher)) = (&pipeline.passage, &pipeline.enricher)
+                && Arc::ptr_eq(&passage.summaries.round, &self.round)
+            {
+                let (enricher, deliveries) = (Arc::clone(enricher), pipeline.deliveries.clone());
+                couriers.push((passage.route, Arc::new(Courier { enricher, deliveries })));
+            }
+        }
+        let mut ways = self.round.ways();
+        ways.iter_mut().for_each(|way| way.courier = None);
+        for (route, courier) in couriers {
+            if let Some(way) = ways.get_mut(usize::from(route)) {
+                way.courier = Some(courier);
+            }
+        }
+        drop(ways);
+        if !self.round.is_running.swap(true, Ordering::Relaxed) {
+            tokio::spawn(look(Arc::clone(&self.round), Arc::downgrade(&self.alive)));
+        }
+    }
+
+    /// Where the roots that go through `pipeline` are to be told.
+    pub(super) fn passage(&self, pipeline: &str) -> Passage {
+        let mut ways = self.round.ways();
+        let known = ways.iter().position(|way| way.pipeline == pipeline);
+        let place = known.unwrap_or_else(|| {
+            ways.push(Way { pipeline: pipeline.to_owned(), courier: None });
+            ways.len() - 1
+        });
+        Passage { summaries: self.clone(), route: Route::try_from(place).unwrap_or(Route::MAX) }
+    }
+}
+
+impl Passage {
     /// Roots that passed, in a request that was acknowledged.
     pub(super) fn passed(&self, roots: Vec<PassedRoot>, now: Instant) {
         if roots.is_empty() {
             return;
         }
-        let mut waiting = self.round.roots();
-        roots.into_iter().for_each(|root| waiting.passed(root, now));
+        let mut waiting = self.summaries.round.roots();
+        roots.into_iter().for_each(|root| waiting.passed(root, self.route, now));
     }
 }
 
-async fn look(round: Arc<Round>, alive: Weak<()>, glance: Duration) {
-    let mut glances = interval(glance);
-    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn look(round: Arc<Round>, alive: Weak<()>) {
     loop {
-        glances.tick().await;
+        let quiet = round.roots().settings().quiet;
+        tokio::time::sleep((quiet / 4).clamp(GLANCES.0, GLANCES.1)).await;
         loop {
             let due = round.due();
             let is_full = due.len() == MAX_AT_ONCE;
@@ -85,16 +149,55 @@ impl Round {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The traces to sum up now, those of one resource together.
+    fn ways(&self) -> MutexGuard<'_, Vec<Way>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn courier(&self, route: Route) -> Option<Arc<Courier>> {
+        self.ways().get(usize::from(route))?.courier.clone()
+    }
+
+    /// The traces to sum up now, those of one pipeline together, and among them those of one resource.
     fn due(&self) -> Vec<Summary> {
-        let mut due = self.roots().due(&mut self.enricher.traces().lock(), MAX_AT_ONCE, Instant::now());
-        due.sort_by(|one, other| one.root.resource.cmp(&other.root.resource));
+        let mut due = self.roots().due(&mut self.ledger.lock(), MAX_AT_ONCE, Instant::now());
+        due.sort_by(|one, other| (one.route, &one.root.resource).cmp(&(other.route, &other.root.resource)));
         due
     }
 
+    /// Sends the summaries of each pipeline on its way, all of them at once: a backend that is slow holds up its own.
     async fn send(&self, due: Vec<Summary>) {
-        let body = self.enricher.summarize(&due);
-        let items = due.len() as u64;
+        let mut sends = JoinSet::new();
+        for of_way in due.chunk_by(|one, other| one.route == other.route) {
+            let (summaries, courier) = (of_way.to_vec(), of_way.first().and_then(|one| self.courier(one.route)));
+            sends.spawn(async move {
+                let is_taken = match courier {
+                    Some(courier) => courier.send(&summaries).await,
+                    None => false,
+                };
+                (summaries, is_taken)
+            });
+        }
+        while let Some(sent) = sends.join_next().await {
+            if let Ok((summaries, is_taken)) = sent {
+                self.conclude(&summaries, is_taken);
+            }
+        }
+    }
+
+    fn conclude(&self, summaries: &[Summary], is_taken: bool) {
+        self.metrics.summaries(&self.processor, is_taken, summaries.len() as u64);
+        if !is_taken {
+            let (now, mut roots) = (Instant::now(), self.roots());
+            summaries.iter().for_each(|summary| roots.failed(summary.root.trace_id, now));
+        }
+    }
+}
+
+impl Courier {
+    /// Whether every backend took them.
+    async fn send(&self, summaries: &[Summary]) -> bool {
+        let body = self.enricher.summarize(summaries);
+        let items = summaries.len() as u64;
         let mut is_taken = true;
         for delivery in &self.deliveries {
             let outcome = delivery.deliver(Signal::Traces, body.clone(), items, None).await;
@@ -103,10 +206,6 @@ impl Round {
                 tracing::debug!(exporter = delivery.name(), loss = loss.name(), items, "summaries were not taken");
             }
         }
-        self.metrics.summaries(self.enricher.name(), is_taken, items);
-        if !is_taken {
-            let (now, mut roots) = (Instant::now(), self.roots());
-            due.iter().for_each(|summary| roots.failed(summary.root.trace_id, now));
-        }
+        is_taken
     }
 }

@@ -20,6 +20,7 @@ mod page;
 mod process;
 mod registry;
 mod reload;
+mod summaries;
 
 use std::path::{Path, PathBuf};
 

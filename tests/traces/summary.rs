@@ -7,7 +7,7 @@ use bytes::Bytes;
 use gramtrace::enrich::{EnrichSettings, Enricher, summary_span_id};
 use gramtrace::exporter::{CaptureExporter, Exporter};
 use gramtrace::otlp::Signal;
-use gramtrace::pipeline::{Export, Pipeline};
+use gramtrace::pipeline::{Export, Pipeline, Summaries};
 use gramtrace::telemetry::Metrics;
 use gramtrace::trace::ledger::{LedgerSettings, PassedRoot, Roots, Summary, SummarySettings};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -43,7 +43,9 @@ impl Backend {
         let exporter = Arc::new(Exporter::Capture(CaptureExporter::new("backend", sender)));
         let settings_of_all = EnrichSettings { significant_digits: 17, traces: watched(), ..EnrichSettings::default() };
         let enricher = Arc::new(Enricher::new(Arc::clone(&REGISTRY), &settings_of_all));
-        let pipeline = Pipeline::new(Some(enricher), vec![exporter], metrics.clone()).summing_up(settings(QUIET));
+        let summaries = Summaries::new("gramtrace", Arc::clone(enricher.traces()), settings(QUIET), metrics.clone());
+        let pipeline = Pipeline::new(Some(enricher), vec![exporter], metrics.clone()).summing_up(&summaries, "traces");
+        summaries.serve(settings(QUIET), [&pipeline]);
         Self { pipeline, arrived, metrics }
     }
 
@@ -152,7 +154,7 @@ fn a_trace_is_quiet_when_nothing_was_booked_for_so_long_and_is_said_once() {
     let root =
         PassedRoot { trace_id: [1; 16], span_id: [1; 8], end_ns: 5, service: "shop".into(), resource: Arc::new([]) };
     hop.send(&request("shop", vec![call(1, 2, 1, MODEL, (100, 10))]));
-    roots.passed(root, start);
+    roots.passed(root, 0, start);
     hop.now = start + quiet / 2;
     hop.send(&request("shop", vec![call(1, 3, 1, MODEL, (100, 10))]));
     assert_eq!(due(&mut roots, &hop, start + quiet), [], "a call came meanwhile");

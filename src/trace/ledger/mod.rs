@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub use account::{Account, Gap};
 pub use call::{Call, Figures, Share, SpanKey, Standing, TraceKey};
 pub use departed::Departure;
-pub use roots::{PassedRoot, Roots, Summary, SummarySettings};
+pub use roots::{PassedRoot, Roots, Route, Summary, SummarySettings};
 pub use view::{Absence, ConversationView, Listed, TraceView};
 
 use departed::Departed;

@@ -39,11 +39,16 @@ pub struct PassedRoot {
     pub resource: Arc<[u8]>,
 }
 
+/// By which way a root passed: whoever waits with roots of several knows what the numbers mean.
+pub type Route = u16;
+
 /// A trace that is to be summed up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     /// Its root.
     pub root: PassedRoot,
+    /// By which way it passed last.
+    pub route: Route,
     /// What is known of it.
     pub account: Account,
 }
@@ -62,6 +67,7 @@ pub struct Roots {
 #[derive(Debug, Default)]
 struct Waiting {
     root: Option<PassedRoot>,
+    route: Route,
     is_on_agenda: bool,
     /// What was said last.
     told: Option<Account>,
@@ -75,13 +81,24 @@ impl Roots {
         Self { settings, born: now, waiting, agenda, resources }
     }
 
+    /// How summaries are made.
+    #[must_use]
+    pub const fn settings(&self) -> SummarySettings {
+        self.settings
+    }
+
+    /// Summaries are made otherwise from now on. Roots that wait stay.
+    pub const fn set(&mut self, settings: SummarySettings) {
+        self.settings = settings;
+    }
+
     /// A root passed, in a request that was acknowledged.
-    pub fn passed(&mut self, mut root: PassedRoot, now: Instant) {
+    pub fn passed(&mut self, mut root: PassedRoot, route: Route, now: Instant) {
         let now = self.reading(now);
         root.resource = self.shared(root.resource);
         let trace_id = root.trace_id;
         if let Some(waiting) = self.waiting.touch_or_put(trace_id, now) {
-            waiting.root = Some(root);
+            (waiting.root, waiting.route) = (Some(root), route);
         }
         while self.waiting.len() > self.settings.max_roots.max(1) {
             self.waiting.pop_oldest();
@@ -139,7 +156,7 @@ impl Roots {
             return None;
         }
         waiting.told = Some(account);
-        Some(Summary { root: root.clone(), account })
+        Some(Summary { root: root.clone(), route: waiting.route, account })
     }
 
     /// Puts a trace whose root passed on the agenda.
