@@ -279,6 +279,7 @@ impl Running {
         }
         own.replace(&mut self.own, &self.tracing);
         pipelines::sum_up(&memories, &feeds);
+        self.surroundings.metrics.watch_memories(pipelines::levels(&enrichers, &memories));
         for (id, intake) in &intakes {
             intake.feed(feeds.remove(id).unwrap_or_default());
         }

@@ -7,7 +7,7 @@
 //! factor and place in [`factors`], estimate with [`estimate`]), settle which reports count, and splice receipts into
 //! the bytes. An [`exporter`] sends them, and the backend's answer is the sender's, or a [`rejection`] says why not.
 //! # The modules
-//! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys. [`trace`] reads receipts
+//! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys; [`keyed`] hashes ids. [`trace`] reads receipts
 //! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
 //! builds a service from it; [`cli`] holds the commands. [`budget`] holds limits against
 //! what was booked, [`telemetry`] counts and logs, [`admin`] serves health and
@@ -24,6 +24,7 @@ pub mod estimate;
 pub mod exporter;
 pub mod factors;
 pub mod genai;
+pub mod keyed;
 pub mod otlp;
 pub mod pipeline;
 pub mod receiver;

@@ -18,9 +18,8 @@ use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
 use crate::telemetry::{
-    Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending, TraceLevel,
+    Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending,
 };
-use crate::trace::ledger::LedgerLevel;
 use crate::units::Sum;
 use summaries::Passage;
 pub use summaries::Summaries;
@@ -99,8 +98,8 @@ impl Pipeline {
         let inside = origin.receive(signal, prepared.items);
         let answer = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
         inside.acknowledged(0);
-        if let (Some(enriched), Some(enricher)) = (prepared.enriched, &self.enricher) {
-            self.book(enriched, enricher, answer.is_partial);
+        if let Some(enriched) = prepared.enriched {
+            self.book(enriched, answer.is_partial);
         }
         Ok(answer.response)
     }
@@ -117,15 +116,15 @@ impl Pipeline {
     }
 
     /// Books what a request held, once it is acknowledged. A partial success does not say which spans it is about.
-    fn book(&self, enriched: Enriched, enricher: &Enricher, is_partial: bool) {
+    fn book(&self, enriched: Enriched, is_partial: bool) {
         let books = enriched.claim.acknowledge();
-        let (remembered, evicted) = enricher.remembered();
-        self.metrics.memory(enricher.name(), remembered, evicted);
-        let LedgerLevel { traces, receipts, bytes, evicted, .. } = enricher.traces().level();
-        self.metrics.traces(enricher.name(), TraceLevel { traces, receipts, bytes, evicted });
         let tally = &books.tally;
-        tally.by_status().for_each(|(status, spans)| self.metrics.spans(status, spans));
-        tally.by_dialect().for_each(|(dialect, spans)| self.metrics.dialect(dialect, spans));
+        for (status, spans) in tally.by_status().filter(|(_, spans)| *spans > 0) {
+            self.metrics.spans(status, spans);
+        }
+        for (dialect, spans) in tally.by_dialect().filter(|(_, spans)| *spans > 0) {
+            self.metrics.dialect(dialect, spans);
+        }
         self.metrics.unlisted(tally.unlisted);
         self.book_emissions(&books, is_partial);
         if let Some(passage) = &self.passage {

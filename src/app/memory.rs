@@ -33,8 +33,7 @@ impl Memory {
         }
         let available = available.unwrap_or(u64::MAX);
         let limit = limiter.limit_bytes(available);
-        let mebibytes = |it: &GramtraceConfig| u64::from(it.memory.max_size_mib).saturating_add(it.trace.max_size_mib);
-        let remembered: u64 = config.processors.values().map(|it| mebibytes(it).saturating_mul(1 << 20)).sum();
+        let remembered: u64 = config.processors.values().map(remembered).sum();
         let left = limit.saturating_sub(resident.saturating_add(remembered));
         let hard_bytes = (left - left / HELD_BACK).max(limit / LEAST_PART);
         let spike = limiter.spike_bytes(limit, available);
@@ -61,6 +60,12 @@ impl Memory {
             );
         }
     }
+}
+
+/// What a processor remembers at most, in bytes.
+fn remembered(config: &GramtraceConfig) -> u64 {
+    let mebibytes = u64::from(config.memory.max_size_mib).saturating_add(config.trace.max_size_mib);
+    mebibytes.saturating_mul(1 << 20).saturating_add(config.trace.max_root_bytes())
 }
 
 /// `whole * part / of`, without overflow.
@@ -130,6 +135,15 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [memory_limiter
         assert_eq!(memory.largest_request, 272 * (1 << 20) / 6);
         let spiked = Memory::of(&config("{limit_mib: 512, spike_limit_mib: 256}"), 40 * MIB, None);
         assert_eq!(spiked.budget.soft_bytes, 136 * MIB);
+    }
+
+    #[test]
+    fn roots_that_are_waited_with_are_what_the_process_takes_itself() {
+        // Two thirds of 512 - 40 - 64 - 10 MiB: half of 20 for roots.
+        let mut summing_up = config("{limit_mib: 512}");
+        summing_up.processors.values_mut().for_each(|it| it.trace.summary_span = true);
+        let left = 398 * MIB;
+        assert_eq!(Memory::of(&summing_up, 40 * MIB, Some(1)).budget.hard_bytes, left - left / 3);
     }
 
     #[test]

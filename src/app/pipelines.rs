@@ -12,8 +12,8 @@ use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceB
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::genai::{Memory, MemorySettings, Status};
 use crate::pipeline::{Pipeline, Pipelines, Summaries};
-use crate::telemetry::Metrics;
-use crate::trace::ledger::{LedgerSettings, SummarySettings};
+use crate::telemetry::{LevelReader, MemoryLevel, Metrics};
+use crate::trace::ledger::{LedgerLevel, LedgerSettings, RootLevel, SummarySettings};
 
 /// What processors remember, by their ids: kept from one configuration to the next, so that a call whose reports lie on
 /// both sides counts once, and a trace is known on both.
@@ -59,6 +59,24 @@ pub(super) fn sum_up(memories: &Memories, feeds: &BTreeMap<ComponentId, Pipeline
     for (settings, summaries) in memories.values().filter_map(|remembered| remembered.summaries.as_ref()) {
         summaries.serve(*settings, feeds.values().flat_map(BTreeMap::values).map(Arc::as_ref));
     }
+}
+
+/// How full the memories of processors are, for whoever asks.
+pub(super) fn levels(enrichers: &Enrichers, memories: &Memories) -> BTreeMap<String, LevelReader> {
+    let reader = |(id, enricher): (&ComponentId, &Arc<Enricher>)| {
+        let summaries = memories.get(id).and_then(|remembered| remembered.summaries.as_ref());
+        let root_level = summaries.map(|(_, summaries)| summaries.level());
+        let enricher = Arc::clone(enricher);
+        let read = move || {
+            let (reports, reports_evicted) = enricher.remembered();
+            let LedgerLevel { traces, receipts, bytes, evicted: traces_evicted, .. } = enricher.traces().level();
+            let roots = root_level.as_ref().map(|level| level());
+            let roots = roots.map(|RootLevel { roots, bytes, evicted }| [roots, bytes, evicted]);
+            MemoryLevel { reports, reports_evicted, traces, receipts, bytes, traces_evicted, roots }
+        };
+        (id.to_string(), LevelReader::new(read))
+    };
+    enrichers.iter().map(reader).collect()
 }
 
 /// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so

@@ -157,8 +157,13 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
 
 /// How traces are summed up, where they are.
 pub(super) fn summaries(config: &TraceConfig) -> Option<SummarySettings> {
-    let max_roots = usize::try_from(config.max_traces).unwrap_or(usize::MAX);
-    config.summary_span.then_some(SummarySettings { quiet: config.quiet, ttl: config.ttl, max_roots })
+    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    config.summary_span.then_some(SummarySettings {
+        quiet: config.quiet,
+        ttl: config.ttl,
+        max_roots: whole(config.max_traces),
+        max_bytes: whole(config.max_root_bytes()),
+    })
 }
 
 /// How much is kept of traces.

@@ -12,7 +12,7 @@ use super::section::{Field, Section};
 pub struct TraceConfig {
     /// Traces at most; 1000000. 0 turns totals off.
     pub max_traces: u64,
-    /// In MiB, 1 to 65536; 256.
+    /// In MiB, 1 to 65536; 256. With `summary_span` half as much again, for roots that are waited with.
     pub max_size_mib: u64,
     /// How long a trace is kept after its last call; 1 h.
     #[serde(serialize_with = "super::duration::serialize")]
@@ -50,6 +50,12 @@ impl Default for TraceConfig {
 }
 
 impl TraceConfig {
+    /// What roots that are waited with may take beside `max_size_mib`, in bytes.
+    #[must_use]
+    pub const fn max_root_bytes(&self) -> u64 {
+        if self.summary_span { self.max_size_mib << 19 } else { 0 }
+    }
+
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let mut config = Self::default();
         section.read("max_traces", &mut config.max_traces, |field| field.whole(0, 100_000_000));

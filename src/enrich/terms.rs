@@ -52,6 +52,17 @@ pub struct Terms {
     pub pue: Option<f64>,
 }
 
+impl Terms {
+    /// Bytes of memory that they take, generously; the registry and the model's id are shared.
+    fn bytes(&self) -> usize {
+        /// What an allocator adds.
+        const OVERHEAD: usize = 16;
+        let names = [&self.asked, &self.provider, &self.factor, &self.grid_zone];
+        let names: usize = names.into_iter().flatten().map(|name| name.len() + OVERHEAD).sum();
+        size_of::<Self>() + 2 * size_of::<usize>() + OVERHEAD + names
+    }
+}
+
 /// Terms and names that calls share.
 #[derive(Debug, Default)]
 pub(super) struct SharedTerms(Mutex<Shared>);
@@ -94,28 +105,30 @@ impl Shared {
         new
     }
 
-    /// The terms of a call.
+    /// The terms of a call, and the bytes that they take where no other call shares them; else 0.
     pub(super) fn terms(
         &mut self,
         priced: Option<&Priced>,
         asked: Asked<'_>,
         (registry, method): (&Arc<Registry>, Method),
-    ) -> Arc<Terms> {
+    ) -> (Arc<Terms>, u32) {
         // What was metered for one call is shared by no other.
         if priced.is_some_and(|priced| matches!(priced.call.metered, Some(Metered::Call(_)))) {
-            return Arc::new(self.build(priced, asked, (registry, method)));
+            let own = Arc::new(self.build(priced, asked, (registry, method)));
+            let bytes = u32::try_from(own.bytes()).unwrap_or(u32::MAX);
+            return (own, bytes);
         }
         let of = |priced: &Priced| (priced.call.model, priced.matched, priced.place(), priced.call.metered.is_some());
         let key = (priced.map(of), Keyed.hash_one((asked.name.map(shortened), asked.provider.map(shortened))));
         if let Some(known) = self.terms.get(&key) {
-            return Arc::clone(known);
+            return (Arc::clone(known), 0);
         }
         if self.terms.len() >= MAX_SHARED {
             self.terms.clear();
         }
         let new = Arc::new(self.build(priced, asked, (registry, method)));
         self.terms.insert(key, Arc::clone(&new));
-        new
+        (new, 0)
     }
 
     fn build(

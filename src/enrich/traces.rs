@@ -241,7 +241,7 @@ impl Enricher {
                 let call = span.call.as_ref();
                 let asked = Asked { name: call.and_then(|call| call.name), provider: call.and(span.served.stated) };
                 let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| figures.co2e_g.is_some());
-                let terms = shared.terms(priced, asked, (&self.registry, self.method));
+                let (terms, own_terms_bytes) = shared.terms(priced, asked, (&self.registry, self.method));
                 let call = Call {
                     span_id: span_id.bytes(),
                     parent_id: SpanId::read(span.fields.parent_id).map(SpanId::bytes),
@@ -253,6 +253,7 @@ impl Enricher {
                     model: terms.model_id.clone(),
                     conversation: conversations.of_span(span).map(|id| shared.name(id)),
                     terms,
+                    own_terms_bytes,
                 };
                 entries.push(Entry { trace_id: trace_id.bytes(), call, report });
             }

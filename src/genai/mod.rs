@@ -3,7 +3,6 @@
 
 mod calls;
 mod dialect;
-mod keyed;
 mod keys;
 mod lineage;
 mod memory;
@@ -14,9 +13,10 @@ mod span;
 mod tokens;
 mod verdict;
 
+use crate::keyed;
+pub use crate::keyed::{Hashed, HashedHasher, Keyed, KeyedHasher};
 pub use calls::Calls;
 pub use dialect::Dialect;
-pub use keyed::{Hashed, HashedHasher, Keyed, KeyedHasher};
 pub use keys::{Extensions, KeyTable, Meaning, RoleRule};
 pub use lineage::{Found, Lineage, SpanKey};
 pub use memory::{Batch, Claims, Memory, MemoryLevel, MemorySettings, Settled};

@@ -10,13 +10,11 @@ use tokio::task::JoinSet;
 
 use super::Pipeline;
 use crate::enrich::{Enricher, SharedLedger};
-use crate::exporter::Delivery;
+use crate::exporter::{Delivery, Outcome};
 use crate::otlp::Signal;
-use crate::telemetry::Metrics;
-use crate::trace::ledger::{PassedRoot, Roots, Route, Summary, SummarySettings};
+use crate::telemetry::{Metrics, SummaryOutcome};
+use crate::trace::ledger::{Due, PassedRoot, RootLevel, Roots, Route, Summary, SummarySettings};
 
-/// Traces that one request sums up at most.
-const MAX_AT_ONCE: usize = 512;
 /// How often it is looked which traces are quiet, at most and at least.
 const GLANCES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(5));
 
@@ -101,6 +99,12 @@ impl Summaries {
         }
     }
 
+    /// What tells how many roots are waited with, and keeps nothing of it alive.
+    pub fn level(&self) -> impl Fn() -> RootLevel + Send + Sync + use<> {
+        let round = Arc::downgrade(&self.round);
+        move || round.upgrade().map(|round| round.roots().level()).unwrap_or_default()
+    }
+
     /// Where the roots that go through `pipeline` are to be told.
     pub(super) fn passage(&self, pipeline: &str) -> Passage {
         let mut ways = self.round.ways();
@@ -129,14 +133,14 @@ async fn look(round: Arc<Round>, alive: Weak<()>) {
         let quiet = round.roots().settings().quiet;
         tokio::time::sleep((quiet / 4).clamp(GLANCES.0, GLANCES.1)).await;
         loop {
-            let due = round.due();
-            let is_full = due.len() == MAX_AT_ONCE;
-            if !due.is_empty() {
-                round.send(due).await;
+            let Due { summaries, is_more } = round.due();
+            if !summaries.is_empty() {
+                round.send(summaries).await;
             }
-            if !is_full {
+            if !is_more {
                 break;
             }
+            tokio::task::yield_now().await;
         }
         if alive.strong_count() == 0 && round.roots().is_idle() {
             return;
@@ -158,9 +162,9 @@ impl Round {
     }
 
     /// The traces to sum up now, those of one pipeline together, and among them those of one resource.
-    fn due(&self) -> Vec<Summary> {
-        let mut due = self.roots().due(&mut self.ledger.lock(), MAX_AT_ONCE, Instant::now());
-        due.sort_by(|one, other| (one.route, &one.root.resource).cmp(&(other.route, &other.root.resource)));
+    fn due(&self) -> Due {
+        let mut due = self.roots().due(&mut self.ledger.lock(), Instant::now());
+        due.summaries.sort_by(|one, other| (one.route, &one.root.resource).cmp(&(other.route, &other.root.resource)));
         due
     }
 
@@ -170,42 +174,62 @@ impl Round {
         for of_way in due.chunk_by(|one, other| one.route == other.route) {
             let (summaries, courier) = (of_way.to_vec(), of_way.first().and_then(|one| self.courier(one.route)));
             sends.spawn(async move {
-                let is_taken = match courier {
+                let sent = match courier {
                     Some(courier) => courier.send(&summaries).await,
-                    None => false,
+                    None => Sent::Refused,
                 };
-                (summaries, is_taken)
+                (summaries, sent)
             });
         }
         while let Some(sent) = sends.join_next().await {
-            if let Ok((summaries, is_taken)) = sent {
-                self.conclude(&summaries, is_taken);
+            if let Ok((summaries, sent)) = sent {
+                self.conclude(&summaries, sent);
             }
         }
     }
 
-    fn conclude(&self, summaries: &[Summary], is_taken: bool) {
-        self.metrics.summaries(&self.processor, is_taken, summaries.len() as u64);
-        if !is_taken {
-            let (now, mut roots) = (Instant::now(), self.roots());
-            summaries.iter().for_each(|summary| roots.failed(summary.root.trace_id, now));
+    fn conclude(&self, summaries: &[Summary], sent: Sent) {
+        if sent == Sent::Taken {
+            return self.metrics.summaries(&self.processor, SummaryOutcome::Taken, summaries.len() as u64);
+        }
+        let (now, mut roots) = (Instant::now(), self.roots());
+        let is_given_up = |it: &&Summary| roots.failed(it.root.trace_id, sent == Sent::Refused, now);
+        let given_up = summaries.iter().filter(is_given_up).count();
+        drop(roots);
+        for (outcome, many) in
+            [(SummaryOutcome::GivenUp, given_up), (SummaryOutcome::Failed, summaries.len() - given_up)]
+        {
+            self.metrics.summaries(&self.processor, outcome, many as u64);
         }
     }
 }
 
+/// What backends said to summaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Every one took them.
+    Taken,
+    /// Some did not, but may do so later.
+    Failed,
+    /// Some did not, and never will.
+    Refused,
+}
+
 impl Courier {
-    /// Whether every backend took them.
-    async fn send(&self, summaries: &[Summary]) -> bool {
+    async fn send(&self, summaries: &[Summary]) -> Sent {
         let body = self.enricher.summarize(summaries);
         let items = summaries.len() as u64;
-        let mut is_taken = true;
+        let mut sent = Sent::Taken;
         for delivery in &self.deliveries {
             let outcome = delivery.deliver(Signal::Traces, body.clone(), items, None).await;
-            if let Some(loss) = outcome.loss() {
-                is_taken = false;
-                tracing::debug!(exporter = delivery.name(), loss = loss.name(), items, "summaries were not taken");
-            }
+            let Some(loss) = outcome.loss() else { continue };
+            // A passing failure outweighs a lasting one: whoever had it may take them.
+            sent = match outcome {
+                Outcome::Refused(_) | Outcome::TooLarge(_) if sent != Sent::Failed => Sent::Refused,
+                _ => Sent::Failed,
+            };
+            tracing::debug!(exporter = delivery.name(), loss = loss.name(), items, "summaries were not taken");
         }
-        is_taken
+        sent
     }
 }

@@ -139,9 +139,17 @@ pub(super) const TRACES_EVICTED: Family = counter(
     "gramtrace_traces_evicted_total",
     "Traces that were forgotten before their time because there was no room.",
 );
+pub(super) const TRACE_ROOTS: Family =
+    gauge("gramtrace_trace_roots", "Roots that are waited with until their traces are summed up, or summed up anew.");
+pub(super) const TRACE_ROOT_BYTES: Family =
+    gauge("gramtrace_trace_root_bytes", "Bytes that these roots take, as they are accounted.");
+pub(super) const TRACE_ROOTS_EVICTED: Family = counter(
+    "gramtrace_trace_roots_evicted_total",
+    "Roots that were forgotten before their time because there was no room: their traces are not summed up any more.",
+);
 pub(super) const TRACE_SUMMARIES: Family = counter(
     "gramtrace_trace_summaries_total",
-    "Summaries of traces by what became of them: every backend took them, or not.",
+    "Sendings of summaries of traces by what became of them: every backend took them, they are said again, or given up.",
 );
 pub(super) const OVER_CAPACITY: Family = counter(
     "gramtrace_labels_over_capacity_total",

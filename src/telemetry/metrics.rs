@@ -21,7 +21,7 @@ use super::reloads::Reloads;
 use super::roll::{OTHER, Roll};
 use super::tally::Tally;
 use super::text::{Exposition, Reading, TextFormat};
-use super::traces::{Ledgers, TraceLevel};
+use super::traces::{LevelReader, Memories, SummaryOutcome};
 use super::unknown_models::UnknownModelList;
 use crate::budget::Budgets;
 use crate::otlp::Signal;
@@ -40,7 +40,7 @@ struct Registered {
     registries: RegistriesInUse,
     budgets: Watched,
     reloads: Reloads,
-    ledgers: Ledgers,
+    memories: Memories,
     memory: Arc<MemoryLevels>,
     other_receiver: ReceiverMetrics,
     other_exporter: ExporterMetrics,
@@ -73,7 +73,7 @@ impl Default for Registered {
             registries: RegistriesInUse::default(),
             budgets: Watched::default(),
             reloads: Reloads::default(),
-            ledgers: Ledgers::default(),
+            memories: Memories::default(),
             memory: Arc::default(),
             other_receiver: ReceiverMetrics::new(OTHER, OTHER),
             other_exporter: ExporterMetrics::new(OTHER),
@@ -187,19 +187,14 @@ impl Metrics {
         self.0.registries.set(labels);
     }
 
-    /// What a processor's memory of calls holds now, and how many reports it ever let go for want of room.
-    pub fn memory(&self, processor: &str, reports: u64, evicted: u64) {
-        self.0.counting.memory(processor, reports, evicted);
+    /// The processors that there are from now on, by their ids: the page asks how full their memories are.
+    pub fn watch_memories(&self, readers: BTreeMap<String, LevelReader>) {
+        self.0.memories.watch(readers);
     }
 
-    /// Counts summaries of a processor's traces: whether every backend took them.
-    pub fn summaries(&self, processor: &str, is_taken: bool, summaries: u64) {
-        self.0.ledgers.summaries(processor, is_taken, summaries);
-    }
-
-    /// What a processor's ledger of traces holds now.
-    pub fn traces(&self, processor: &str, level: TraceLevel) {
-        self.0.ledgers.reads(processor, level);
+    /// Counts summaries of a processor's traces by what became of them.
+    pub fn summaries(&self, processor: &str, outcome: SummaryOutcome, summaries: u64) {
+        self.0.memories.summaries(processor, outcome, summaries);
     }
 
     /// What requests in flight may take of memory, and what they have reserved.
@@ -270,7 +265,7 @@ impl Metrics {
         self.0.memory.encode(&mut text);
         self.encode_exporters(&mut text);
         self.0.counting.encode(&mut text);
-        self.0.ledgers.encode(&mut text);
+        self.0.memories.encode(&mut text);
         self.0.emissions.encode_books(&mut text);
         self.0.budgets.encode(&mut text);
         self.0.reloads.encode(&mut text);

@@ -36,5 +36,5 @@ pub use sampling::LogSampling;
 pub use spans::{Journal, Sending, Tracing};
 pub use text::TextFormat;
 pub use throttle::{Suppressed, Throttle};
-pub use traces::TraceLevel;
+pub use traces::{LevelReader, MemoryLevel, SummaryOutcome};
 pub use unknown_models::{UnknownModel, UnknownModelList};

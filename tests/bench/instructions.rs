@@ -1,4 +1,5 @@
-//! Instructions a span of plan, settle and splice, counted by callgrind: the same on a busy machine as on an idle one.
+//! Instructions a span of plan, settle and splice, counted by callgrind: the same on a busy machine as on an idle one. The
+//! last columns are what comes behind the acknowledgement.
 //! `cargo bench --bench instructions` prints the table. Needs valgrind.
 
 #![allow(clippy::expect_used, clippy::print_stdout)] // a benchmark that cannot go on says so, and prints
@@ -14,7 +15,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
+use gramtrace::exporter::{CaptureExporter, Exporter};
 use gramtrace::factors::Registry;
+use gramtrace::otlp::Signal;
+use gramtrace::pipeline::{Export, Pipeline};
+use gramtrace::telemetry::Metrics;
 use traffic::{GenAi, MIX, Order, Shape, Size, Traffic};
 
 /// Set in the process that runs under callgrind.
@@ -51,7 +56,8 @@ fn measured<T>(work: impl FnOnce() -> T) -> T {
     black_box(work())
 }
 
-/// The steps in the order of the columns: copy, plan, settle, then splice for every detail, then everything at once.
+/// The steps in the order of the columns: copy, plan, settle, then splice for every detail, then everything at once, then
+/// the acknowledgement (memory, ledger, sums), then a request's whole way through a pipeline.
 fn run(shape: Shape) {
     let registry = Arc::new(Registry::builtin().expect("the registry is built in"));
     let enrichers = DETAILS
@@ -69,10 +75,38 @@ fn run(shape: Shape) {
     }
     drop(plan);
     measured(|| drop(black_box(standard.enrich(&request, now))));
+    acknowledge(&registry, shape);
+}
+
+/// New calls every time: what was acknowledged before is not booked again.
+fn acknowledge(registry: &Arc<Registry>, shape: Shape) {
+    let enricher = Arc::new(Enricher::new(Arc::clone(registry), &EnrichSettings::default()));
+    let mut traffic = Traffic::new(shape);
+    let mut next = || Bytes::from(traffic.request());
+    for is_first in [true, false] {
+        let claim = enricher.enrich(&next(), Instant::now()).expect("prost wrote it").claim;
+        if is_first {
+            black_box(claim.acknowledge());
+        } else {
+            drop(measured(|| claim.acknowledge()));
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("there is a runtime");
+    let (sender, mut arrived) = tokio::sync::mpsc::channel(2);
+    let metrics = Metrics::new();
+    let exporter = Arc::new(Exporter::Capture(CaptureExporter::new("backend", sender)));
+    let pipeline = Pipeline::new(Some(enricher), vec![exporter], metrics.clone());
+    for is_first in [true, false] {
+        let (signal, origin) = (Signal::Traces, metrics.receiver("otlp", "grpc"));
+        let export = Export { signal, body: next(), deadline: None, origin };
+        let way = || runtime.block_on(pipeline.export(export)).expect("it is taken");
+        let answer = if is_first { way() } else { measured(way) };
+        drop((answer, arrived.try_recv()));
+    }
 }
 
 /// Columns of a row: see [`run`].
-const STEPS: usize = 7;
+const STEPS: usize = 9;
 
 /// Runs this program under callgrind, which leaves one file for each measured call.
 fn count() -> Vec<u64> {
@@ -101,18 +135,26 @@ fn print(counts: &[u64]) {
     println!("Instructions a span; `of copy`: plan + settle + splice at standard over copying the request.\n");
     println!(
         "| spans of which GenAI | bytes a span | copy | plan | settle | splice, headline | standard | full | plan + \
-         settle + splice | all in one | of copy |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+         settle + splice | all in one | of copy | acknowledge | pipeline | acknowledge a GenAI span |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     );
     for ((name, shape), row) in shapes().iter().zip(counts.chunks(STEPS)) {
         let spans = shape.spans as u64;
         let bytes = Traffic::new(*shape).request().len() as u64 / spans;
-        let [copy, plan, settle, headline, standard, full, all] = row else { continue };
+        let [copy, plan, settle, headline, standard, full, all, acknowledge, pipeline] = row else { continue };
+        let of_calls = acknowledge / (shape.calls() as u64).max(1);
         let sum = plan + settle + standard;
         let ratio = sum as f64 / *copy as f64;
         let cells =
             [bytes, copy / spans, plan / spans, settle / spans, headline / spans, standard / spans, full / spans]
                 .map(|cell| cell.to_string())
                 .join(" | ");
-        println!("| {name} | {cells} | **{}** | {} | {ratio:.1} |", sum / spans, all / spans);
+        println!(
+            "| {name} | {cells} | **{}** | {} | {ratio:.1} | {} | {} | {of_calls} |",
+            sum / spans,
+            all / spans,
+            acknowledge / spans,
+            pipeline / spans
+        );
     }
 }

@@ -22,7 +22,7 @@ const MODEL: &str = "gpt-4o";
 const QUIET: Duration = Duration::from_millis(40);
 
 fn settings(quiet: Duration) -> SummarySettings {
-    SummarySettings { quiet, ttl: Duration::from_secs(300), max_roots: 1000 }
+    SummarySettings { quiet, ttl: Duration::from_secs(300), max_roots: 1000, max_bytes: 1 << 20 }
 }
 
 fn watched() -> LedgerSettings {
@@ -136,14 +136,97 @@ async fn a_summary_that_nobody_takes_is_counted_and_no_sender_hears_of_it() {
         let line = page.lines().find_map(|line| line.strip_prefix(failed).map(str::to_owned));
         line.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
     };
-    // It is said again and again, as long as the root is waited with.
+    // Its backend may come back: it is said again and again, as long as the root is waited with.
     while count() < 2 {
         tokio::task::yield_now().await;
     }
 }
 
 fn due(roots: &mut Roots, hop: &Hop, at: Instant) -> Vec<Summary> {
-    roots.due(&mut hop.enricher.traces().lock(), 100, at)
+    let due = roots.due(&mut hop.enricher.traces().lock(), at);
+    assert!(!due.is_more, "few at once");
+    due.summaries
+}
+
+fn root(trace_id: [u8; 16], resource: &[u8]) -> PassedRoot {
+    PassedRoot { trace_id, span_id: [1; 8], end_ns: 5, service: "shop".into(), resource: resource.into() }
+}
+
+#[test]
+fn what_is_refused_for_good_is_given_up_until_there_is_more_to_say() {
+    let mut hop = Hop::new(watched());
+    let (start, quiet) = (hop.now, Duration::from_secs(1));
+    let mut roots = Roots::new(settings(quiet), start);
+    hop.send(&request("shop", vec![call(1, 2, 1, MODEL, (100, 10))]));
+    roots.passed(root([1; 16], &[]), 0, start);
+    let mut said = 0;
+    let mut now = start;
+    for _ in 0..10 {
+        now += quiet;
+        if due(&mut roots, &hop, now).len() == 1 {
+            said += 1;
+            assert_eq!(roots.failed([1; 16], true, now), said == 3, "the third time is the last");
+        }
+    }
+    assert_eq!(said, 3);
+    hop.now = now;
+    hop.send(&request("shop", vec![call(1, 3, 1, MODEL, (100, 10))]));
+    assert_eq!(due(&mut roots, &hop, now + quiet), [], "that something came is heard of now");
+    assert_eq!(due(&mut roots, &hop, now + quiet * 2).len(), 1);
+    assert!(roots.failed([1; 16], true, now + quiet * 2), "and said once");
+}
+
+#[test]
+fn roots_are_bounded_by_bytes_and_a_resource_is_kept_once() {
+    let start = Instant::now();
+    let id = |number: u32| {
+        let mut id = [7; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        id
+    };
+    let max_bytes = 64 << 10;
+    let settings = SummarySettings { max_roots: 1_000_000, max_bytes, ..settings(QUIET) };
+    let (mut of_one, mut of_many) = (Roots::new(settings, start), Roots::new(settings, start));
+    for number in 0..100 {
+        of_one.passed(root(id(number), &[7; 4096]), 0, start);
+        let own = [number.to_be_bytes().as_slice(), &[7; 4092]].concat();
+        of_many.passed(root(id(number), &own), 0, start);
+        assert!(of_one.level().bytes <= max_bytes as u64 && of_many.level().bytes <= max_bytes as u64);
+    }
+    assert_eq!((of_one.level().roots, of_one.level().evicted), (100, 0));
+    let level = of_many.level();
+    assert!((10..=15).contains(&level.roots), "fifteen resources fit, with nothing else: {level:?}");
+    assert_eq!(level.evicted, 100 - level.roots);
+    of_many.passed(root(id(99), &[1; 100]), 0, start);
+    assert!(of_many.level().bytes < level.bytes, "the resource that a root came with before is not kept");
+}
+
+#[test]
+fn a_backlog_is_worked_off_in_stretches_and_nothing_is_left_out() {
+    let mut hop = Hop::new(watched());
+    let (start, quiet) = (hop.now, Duration::from_secs(30));
+    let mut roots = Roots::new(SummarySettings { max_roots: 10_000, ..settings(quiet) }, start);
+    let id = |number: u16| [number.to_be_bytes(); 8].concat();
+    for number in 1..=2000u16 {
+        let trace_id = id(number);
+        roots.passed(root(trace_id.clone().try_into().unwrap(), &[]), 0, start);
+        hop.send(&request("shop", vec![Span { trace_id, ..call(1, 2, 1, MODEL, (100, 10)) }]));
+    }
+    hop.now = start + quiet;
+    let (mut said, mut looks) = (Vec::new(), 0);
+    loop {
+        let due = roots.due(&mut hop.enricher.traces().lock(), hop.now);
+        assert!(due.summaries.len() <= 512, "{}", due.summaries.len());
+        said.extend(due.summaries.into_iter().map(|summary| summary.root.trace_id.to_vec()));
+        looks += 1;
+        if !due.is_more {
+            break;
+        }
+    }
+    assert_eq!((said.len(), looks), (2000, 4));
+    let later = start + Duration::from_secs(600);
+    let looks = (1..).find(|_| !roots.due(&mut hop.enricher.traces().lock(), later).is_more).unwrap();
+    assert_eq!((looks, roots.level().roots), (4, 0), "what is too old leaves in stretches, too");
 }
 
 #[test]
@@ -151,10 +234,8 @@ fn a_trace_is_quiet_when_nothing_was_booked_for_so_long_and_is_said_once() {
     let mut hop = Hop::new(watched());
     let (start, quiet) = (hop.now, Duration::from_secs(30));
     let mut roots = Roots::new(settings(quiet), start);
-    let root =
-        PassedRoot { trace_id: [1; 16], span_id: [1; 8], end_ns: 5, service: "shop".into(), resource: Arc::new([]) };
     hop.send(&request("shop", vec![call(1, 2, 1, MODEL, (100, 10))]));
-    roots.passed(root, 0, start);
+    roots.passed(root([1; 16], &[]), 0, start);
     hop.now = start + quiet / 2;
     hop.send(&request("shop", vec![call(1, 3, 1, MODEL, (100, 10))]));
     assert_eq!(due(&mut roots, &hop, start + quiet), [], "a call came meanwhile");
@@ -162,7 +243,7 @@ fn a_trace_is_quiet_when_nothing_was_booked_for_so_long_and_is_said_once() {
     assert_eq!(said.iter().map(|summary| summary.account.calls()).collect::<Vec<_>>(), [2]);
     assert_eq!(due(&mut roots, &hop, start + quiet * 3), []);
     assert!(roots.is_idle());
-    roots.failed([1; 16], start + quiet * 3);
+    assert!(!roots.failed([1; 16], false, start + quiet * 3));
     assert_eq!(due(&mut roots, &hop, start + quiet * 4).len(), 1, "what was not taken is said again");
     assert_eq!(due(&mut roots, &hop, start + Duration::from_secs(600)), [], "roots are forgotten");
 }

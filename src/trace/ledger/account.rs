@@ -150,6 +150,16 @@ impl Account {
         self.output_tokens
     }
 
+    /// All of it in words: equal where accounts are.
+    pub(super) fn words(&self) -> [u64; 13] {
+        let mut words = [0; 13];
+        let sums = self.sums.iter().flatten().map(|sum| sum.to_bits());
+        let counts = [self.input_tokens, self.output_tokens, u64::from(self.calls) << 32 | u64::from(self.unknown)];
+        let all = sums.chain(counts).chain([u64::from(self.marks)]);
+        words.iter_mut().zip(all).for_each(|(word, of)| *word = of);
+        words
+    }
+
     /// What is known to be missing.
     pub fn gaps(&self) -> impl Iterator<Item = Gap> {
         let (marks, unknown) = (self.marks, self.unknown > 0);

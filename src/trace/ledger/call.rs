@@ -69,6 +69,8 @@ pub struct Call<T> {
     pub conversation: Option<Arc<str>>,
     /// What its figures rest on.
     pub terms: Arc<T>,
+    /// Bytes of memory that `terms` take, where no other call shares them; else 0.
+    pub own_terms_bytes: u32,
 }
 
 impl<T> Clone for Call<T> {
@@ -89,6 +91,7 @@ impl<T> Call<T> {
     pub(super) fn heap_bytes(&self) -> usize {
         /// The counts of an `Arc`, and what an allocator adds.
         const OVERHEAD: usize = 32;
-        self.name.len() + OVERHEAD + self.conversation.as_ref().map_or(0, |id| id.len() + OVERHEAD)
+        let conversation = self.conversation.as_ref().map_or(0, |id| id.len() + OVERHEAD);
+        self.name.len() + OVERHEAD + conversation + self.own_terms_bytes as usize
     }
 }

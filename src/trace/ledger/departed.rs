@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::keyed::Hashed;
+
 /// Why something is no longer there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
@@ -18,12 +20,12 @@ pub(super) struct Departed {
     capacity: usize,
     /// The oldest first; one that left twice is in it twice.
     order: VecDeque<u64>,
-    why: HashMap<u64, (Departure, u32)>,
+    why: HashMap<u64, (Departure, u32), Hashed>,
 }
 
 impl Departed {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, order: VecDeque::new(), why: HashMap::new() }
+        Self { capacity, order: VecDeque::new(), why: HashMap::default() }
     }
 
     pub(super) fn note(&mut self, hash: u64, departure: Departure) {
@@ -38,8 +40,12 @@ impl Departed {
         *known = (departure, known.1 + 1);
     }
 
-    pub(super) fn why(&self, hash: u64) -> Option<Departure> {
-        self.why.get(&hash).map(|(departure, _)| *departure)
+    /// Why something with this hash left; `hash` is not asked where nothing has left.
+    pub(super) fn why(&self, hash: impl FnOnce() -> u64) -> Option<Departure> {
+        if self.why.is_empty() {
+            return None;
+        }
+        self.why.get(&hash()).map(|(departure, _)| *departure)
     }
 
     fn forget_oldest(&mut self) {
@@ -62,11 +68,11 @@ mod tests {
         let mut departed = Departed::new(2);
         departed.note(1, Departure::Evicted);
         departed.note(1, Departure::Expired);
-        assert_eq!(departed.why(1), Some(Departure::Expired));
+        assert_eq!(departed.why(|| 1), Some(Departure::Expired));
         departed.note(2, Departure::Evicted);
-        assert_eq!([1, 2].map(|hash| departed.why(hash)), [Some(Departure::Expired), Some(Departure::Evicted)]);
+        assert_eq!([1, 2].map(|hash| departed.why(|| hash)), [Some(Departure::Expired), Some(Departure::Evicted)]);
         departed.note(3, Departure::Evicted);
-        assert_eq!(departed.why(1), None);
+        assert_eq!(departed.why(|| 1), None);
         assert_eq!(departed.why.len(), 2);
     }
 }

@@ -6,24 +6,31 @@ mod account;
 mod call;
 mod departed;
 mod names;
+mod origins;
+mod queue;
 mod roots;
 mod shelf;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::hash::{BuildHasher, RandomState};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use account::{Account, Gap};
 pub use call::{Call, Figures, Share, SpanKey, Standing, TraceKey};
 pub use departed::Departure;
-pub use roots::{PassedRoot, Roots, Route, Summary, SummarySettings};
+pub use roots::{Due, PassedRoot, RootLevel, Roots, Route, Summary, SummarySettings};
 pub use view::{Absence, ConversationView, Listed, TraceView};
 
 use departed::Departed;
 use names::{NAMELESS, NameId, Names};
+use queue::{NOWHERE, Queue, Slot};
 use shelf::Shelf;
+
+use crate::keyed::Keyed;
 
 /// Models of one trace that are told by name.
 const MODELS_EACH: usize = 5;
@@ -91,6 +98,8 @@ struct Trace {
     service: u64,
     /// Reports that were booked: receipts that were written.
     booked: u32,
+    /// Where its receipts are.
+    receipts: Slot,
     models: [NameId; MODELS_EACH],
     more_models: bool,
     /// Whether it is among those that whoever sums up has still to hear of.
@@ -105,6 +114,7 @@ impl Default for Trace {
             last_ns: 0,
             service: 0,
             booked: 0,
+            receipts: NOWHERE,
             models: [NAMELESS; MODELS_EACH],
             more_models: false,
             is_active: false,
@@ -124,11 +134,31 @@ struct Conversation {
 
 /// The receipts of one trace.
 #[derive(Debug)]
-struct Receipts<T>(Vec<Call<T>>);
+struct Receipts<T> {
+    /// Whose.
+    trace: Slot,
+    calls: Vec<Call<T>>,
+    /// What `calls` take, in bytes.
+    bytes: usize,
+}
 
 impl<T> Default for Receipts<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { trace: NOWHERE, calls: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<T> Receipts<T> {
+    /// Keeps a call, and gives the bytes that this takes.
+    fn keep(&mut self, call: Call<T>) -> usize {
+        let before = self.calls.capacity();
+        if self.calls.len() == before {
+            self.calls.reserve_exact((before / 2).max(1));
+        }
+        let bytes = (self.calls.capacity() - before) * size_of::<Call<T>>() + call.heap_bytes();
+        self.calls.push(call);
+        self.bytes += bytes;
+        bytes
     }
 }
 
@@ -137,25 +167,25 @@ impl<T> Default for Receipts<T> {
 pub struct Ledger<T> {
     settings: LedgerSettings,
     born: Option<Instant>,
-    /// Tells services, conversations and what departed apart; nobody outside knows its key.
-    hasher: RandomState,
     traces: Shelf<TraceKey, Trace>,
-    receipts: Shelf<TraceKey, Receipts<T>>,
+    receipts: Queue<Receipts<T>>,
     conversations: Shelf<u64, Conversation>,
     departed: Departed,
     departed_conversations: Departed,
     models: Names,
+    /// The service that called last, with its hash: calls of one follow each other.
+    last_service: Option<(Arc<str>, u64)>,
     receipts_kept: u64,
     receipt_bytes: usize,
     evicted: u64,
     /// Traces that something was booked for since somebody asked.
-    active: Vec<TraceKey>,
+    active: VecDeque<TraceKey>,
 }
 
 impl<T> Ledger<T> {
     const TRACE_BYTES: usize = Shelf::<TraceKey, Trace>::BYTES_EACH;
     const CONVERSATION_BYTES: usize = Shelf::<u64, Conversation>::BYTES_EACH + TRACES_EACH * size_of::<TraceKey>() + 16;
-    const RECEIPTS_BYTES: usize = Shelf::<TraceKey, Receipts<T>>::BYTES_EACH;
+    const RECEIPTS_BYTES: usize = Queue::<Receipts<T>>::BYTES_EACH;
 
     /// Nothing yet.
     #[must_use]
@@ -163,17 +193,17 @@ impl<T> Ledger<T> {
         Self {
             settings,
             born: None,
-            hasher: RandomState::new(),
             traces: Shelf::new(),
-            receipts: Shelf::new(),
+            receipts: Queue::new(),
             conversations: Shelf::new(),
             departed: Departed::new(DEPARTURES),
             departed_conversations: Departed::new(DEPARTURES),
             models: Names::default(),
+            last_service: None,
             receipts_kept: 0,
             receipt_bytes: 0,
             evicted: 0,
-            active: Vec::new(),
+            active: VecDeque::new(),
         }
     }
 
@@ -196,11 +226,11 @@ impl<T> Ledger<T> {
         }
         let now = self.clock(now);
         self.expire(now);
-        let service = self.hasher.hash_one(&*call.service);
+        let service = self.service(&call.service);
         let model = call.model.as_ref().map(|name| self.models.id(name));
-        let is_repeated = self.is_kept(&trace_id, &call);
-        let is_watched = self.settings.is_watched;
-        let Some(trace) = self.open(trace_id, now) else { return };
+        let Some(slot) = self.open(trace_id, now) else { return };
+        let Some(trace) = self.traces.at_mut(slot) else { return };
+        let is_repeated = is_kept(&self.receipts, trace.receipts, &call);
         trace.account.add(&call.share);
         if trace.booked == 0 && trace.service == 0 {
             trace.service = service;
@@ -210,21 +240,21 @@ impl<T> Ledger<T> {
         widen(&mut trace.first_ns, &mut trace.last_ns, call.time_ns);
         trace.note_model(model);
         trace.booked = trace.booked.saturating_add(u32::from(!is_repeated));
-        if is_watched && !std::mem::replace(&mut trace.is_active, true) {
-            self.active.push(trace_id);
+        if self.settings.is_watched && !std::mem::replace(&mut trace.is_active, true) {
+            self.active.push_back(trace_id);
         }
-        if let Some(id) = call.conversation.clone() {
-            self.book_conversation(&id, trace_id, &call, now);
+        if let Some(id) = &call.conversation {
+            self.book_conversation(id, trace_id, &call, now);
         }
         if !is_repeated {
-            self.keep_receipt(trace_id, call, now);
+            self.keep_receipt(slot, call, now);
         }
         self.make_room();
     }
 
     /// Takes note that the root of a trace passed, by its service: nothing where no call of the trace is known.
     pub fn root(&mut self, trace_id: &TraceKey, service: &str) {
-        let service = self.hasher.hash_one(service);
+        let service = hash(service);
         if let Some(trace) = self.traces.get_mut(trace_id)
             && trace.service != service
         {
@@ -239,7 +269,7 @@ impl<T> Ledger<T> {
         match self.traces.get(trace_id).filter(|(_, touched)| !self.is_over(*touched, now)) {
             Some((trace, _)) => {
                 let mut account = trace.account;
-                if trace.service != self.hasher.hash_one(service) {
+                if trace.service != hash(service) {
                     account.mark(Gap::OtherServices);
                 }
                 account
@@ -264,7 +294,8 @@ impl<T> Ledger<T> {
         if self.is_over(touched, now) {
             return Err(Absence::Expired);
         }
-        let mut calls = self.receipts.get(trace_id).map_or_else(Vec::new, |(kept, _)| kept.0.clone());
+        let kept = self.receipts.at(trace.receipts);
+        let mut calls = kept.map_or_else(Vec::new, |standing| standing.item.calls.clone());
         calls.sort_by_key(|call| (call.time_ns, call.span_id));
         let missing = trace.booked.saturating_sub(u32::try_from(calls.len()).unwrap_or(u32::MAX));
         Ok(TraceView { listed: self.listed(trace_id, trace, touched), calls, missing })
@@ -276,8 +307,8 @@ impl<T> Ledger<T> {
     /// [`Absence`]: why there is none.
     pub fn conversation(&self, id: &str, now: Instant) -> Result<ConversationView, Absence> {
         let now = self.reading(now);
-        let key = self.hasher.hash_one(id);
-        let left = || Absence::from(self.departed_conversations.why(key));
+        let key = hash(id);
+        let left = || Absence::from(self.departed_conversations.why(|| key));
         let (conversation, touched) = self.conversations.get(&key).ok_or_else(left)?;
         if self.is_over(touched, now) {
             return Err(Absence::Expired);
@@ -316,15 +347,15 @@ impl<T> Ledger<T> {
         self.traces.get(trace_id).map(|(trace, touched)| self.listed(trace_id, trace, touched))
     }
 
-    /// The traces that something was booked for since this was asked last.
-    pub(super) fn take_active(&mut self) -> Vec<TraceKey> {
-        let active = std::mem::take(&mut self.active);
-        for trace_id in &active {
+    /// Some of the traces that something was booked for since they were given here last, `most` at most.
+    pub(super) fn take_active(&mut self, most: usize) -> Vec<TraceKey> {
+        let some: Vec<_> = self.active.drain(..most.min(self.active.len())).collect();
+        for trace_id in &some {
             if let Some(trace) = self.traces.get_mut(trace_id) {
                 trace.is_active = false;
             }
         }
-        active
+        some
     }
 
     /// How long nothing has been booked for a trace; `None` for one that is not there.
@@ -350,7 +381,7 @@ impl<T> Ledger<T> {
     }
 
     fn left(&self, trace_id: &TraceKey) -> Option<Departure> {
-        self.departed.why(self.hasher.hash_one(trace_id))
+        self.departed.why(|| hash(trace_id))
     }
 
     fn listed(&self, trace_id: &TraceKey, trace: &Trace, touched: u64) -> Listed {
@@ -364,37 +395,46 @@ impl<T> Ledger<T> {
         }
     }
 
-    /// The trace, as the newest; a new one knows whether it was there before.
-    fn open(&mut self, trace_id: TraceKey, now: u64) -> Option<&mut Trace> {
-        let is_over = self.traces.get(&trace_id).is_some_and(|(_, touched)| self.is_over(touched, now));
-        if is_over {
-            self.traces.remove(&trace_id);
-            self.depart(&trace_id, Departure::Expired);
+    /// The hash of a service, which tells it from others.
+    fn service(&mut self, service: &Arc<str>) -> u64 {
+        match &self.last_service {
+            Some((known, hash)) if Arc::ptr_eq(known, service) => *hash,
+            _ => self.last_service.insert((Arc::clone(service), hash(&**service))).1,
         }
-        if self.traces.get(&trace_id).is_none() {
-            let mut trace = Trace::default();
-            if let Some(gap) = self.left(&trace_id).map(gap_of) {
-                trace.account.mark(gap);
+    }
+
+    /// The place of the trace, which is the newest from now on; a new one knows whether it was there before.
+    fn open(&mut self, trace_id: TraceKey, now: u64) -> Option<Slot> {
+        let (slot, touched) = self.traces.open(trace_id, now)?;
+        let left = match touched {
+            Some(touched) if !self.is_over(touched, now) => return Some(slot),
+            Some(_) => {
+                let before = self.traces.at_mut(slot).map(std::mem::take);
+                self.depart(&trace_id, before.unwrap_or_default().receipts, Departure::Expired);
+                Some(Departure::Expired)
             }
-            self.traces.put(trace_id, trace, now);
+            None => self.left(&trace_id),
+        };
+        if let (Some(trace), Some(departure)) = (self.traces.at_mut(slot), left) {
+            trace.account.mark(gap_of(departure));
         }
-        self.traces.touch_or_put(trace_id, now)
+        Some(slot)
     }
 
     fn book_conversation(&mut self, id: &str, trace_id: TraceKey, call: &Call<T>, now: u64) {
-        let key = self.hasher.hash_one(id);
-        if self.conversations.get(&key).is_some_and(|(_, touched)| self.is_over(touched, now)) {
-            self.conversations.remove(&key);
+        let key = hash(id);
+        let Some((slot, touched)) = self.conversations.open(key, now) else { return };
+        let is_over = touched.is_some_and(|touched| self.is_over(touched, now));
+        let Some(conversation) = self.conversations.at_mut(slot) else { return };
+        if is_over {
+            *conversation = Conversation::default();
             self.departed_conversations.note(key, Departure::Expired);
         }
-        if self.conversations.get(&key).is_none() {
-            let mut conversation = Conversation::default();
-            if let Some(gap) = self.departed_conversations.why(key).map(gap_of) {
-                conversation.account.mark(gap);
-            }
-            self.conversations.put(key, conversation, now);
+        if (touched.is_none() || is_over)
+            && let Some(departure) = self.departed_conversations.why(|| key)
+        {
+            conversation.account.mark(gap_of(departure));
         }
-        let Some(conversation) = self.conversations.touch_or_put(key, now) else { return };
         conversation.account.add(&call.share);
         widen(&mut conversation.first_ns, &mut conversation.last_ns, call.time_ns);
         if !conversation.traces.contains(&trace_id) {
@@ -406,60 +446,69 @@ impl<T> Ledger<T> {
         }
     }
 
-    /// Whether the receipt of this very span is there: of a call without usage nobody else knows that it came before.
-    fn is_kept(&self, trace_id: &TraceKey, call: &Call<T>) -> bool {
-        let is_same = |kept: &Call<T>| kept.span_id == call.span_id && kept.status == call.status;
-        let unknown = matches!(call.share.standing, Standing::WithoutUsage | Standing::Failed);
-        unknown && self.receipts.get(trace_id).is_some_and(|(kept, _)| kept.0.iter().any(is_same))
-    }
-
-    fn keep_receipt(&mut self, trace_id: TraceKey, call: Call<T>, now: u64) {
+    fn keep_receipt(&mut self, slot: Slot, call: Call<T>, now: u64) {
         let settings = self.settings;
         if settings.receipt_traces == 0 || settings.receipts_each == 0 {
             return;
         }
-        let Some(receipts) = self.receipts.touch_or_put(trace_id, now) else { return };
-        let before = receipts.bytes();
-        if receipts.0.len() < settings.receipts_each {
-            if receipts.0.len() == receipts.0.capacity() {
-                receipts.0.reserve_exact((receipts.0.len() / 2).max(1));
-            }
-            receipts.0.push(call);
+        let Some(trace) = self.traces.at_mut(slot) else { return };
+        if trace.receipts == NOWHERE {
+            let new = Receipts { trace: slot, ..Receipts::default() };
+            let Some(place) = self.receipts.push(new, now) else { return };
+            trace.receipts = place;
+        } else {
+            self.receipts.touch(trace.receipts, now);
+        }
+        if let Some(receipts) = self.receipts.get_mut(trace.receipts)
+            && receipts.calls.len() < settings.receipts_each
+        {
+            self.receipt_bytes += receipts.keep(call);
             self.receipts_kept += 1;
         }
-        self.receipt_bytes = (self.receipt_bytes + receipts.bytes()) - before;
         if self.receipts.len() > settings.receipt_traces {
             self.drop_oldest_receipts();
         }
     }
 
     fn drop_oldest_receipts(&mut self) {
-        if let Some((_, receipts)) = self.receipts.pop_oldest() {
-            self.forget(&receipts);
+        if let Some((oldest, _)) = self.receipts.oldest() {
+            self.drop_receipts(oldest);
         }
     }
 
-    fn forget(&mut self, receipts: &Receipts<T>) {
-        self.receipts_kept -= receipts.0.len() as u64;
-        self.receipt_bytes -= receipts.bytes();
+    fn drop_receipts(&mut self, place: Slot) {
+        let Some(receipts) = self.receipts.take(place) else { return };
+        self.receipts_kept -= receipts.calls.len() as u64;
+        self.receipt_bytes -= receipts.bytes;
+        if let Some(trace) = self.traces.at_mut(receipts.trace).filter(|trace| trace.receipts == place) {
+            trace.receipts = NOWHERE;
+        }
     }
 
+    /// Traces that wait to be heard of are counted twice: a queue grows by doubling.
     fn trace_bytes(&self) -> usize {
-        self.traces.len() * Self::TRACE_BYTES + self.receipts.len() * Self::RECEIPTS_BYTES + self.receipt_bytes
+        self.traces.len() * Self::TRACE_BYTES
+            + self.receipts.len() * Self::RECEIPTS_BYTES
+            + self.receipt_bytes
+            + self.active.len() * 2 * size_of::<TraceKey>()
     }
 
     /// Receipts go first, the oldest first; then whole traces.
     fn make_room(&mut self) {
         let for_conversations = self.settings.max_bytes / CONVERSATIONS_PART;
         let for_traces = self.settings.max_bytes - for_conversations;
+        // Some of them have left, or there would not be so many.
+        while self.active.len() > self.settings.max_traces {
+            self.take_active(1);
+        }
         while self.trace_bytes() > for_traces && self.receipts.len() > 1 {
             self.drop_oldest_receipts();
         }
-        let has_room = |it: &Self| it.traces.len() <= it.settings.max_traces && it.trace_bytes() <= for_traces;
-        while self.traces.len() > 1 && !has_room(self) {
-            if let Some((trace_id, _)) = self.traces.pop_oldest() {
+        while self.traces.len() > 1 && (self.traces.len() > self.settings.max_traces || self.trace_bytes() > for_traces)
+        {
+            if let Some((trace_id, trace)) = self.traces.pop_oldest() {
                 self.evicted += 1;
-                self.depart(&trace_id, Departure::Evicted);
+                self.depart(&trace_id, trace.receipts, Departure::Evicted);
             }
         }
         let most = (for_conversations / Self::CONVERSATION_BYTES).clamp(1, self.settings.max_traces.max(1));
@@ -475,8 +524,8 @@ impl<T> Ledger<T> {
             if !self.traces.oldest().is_some_and(|touched| self.is_over(touched, now)) {
                 break;
             }
-            if let Some((trace_id, _)) = self.traces.pop_oldest() {
-                self.depart(&trace_id, Departure::Expired);
+            if let Some((trace_id, trace)) = self.traces.pop_oldest() {
+                self.depart(&trace_id, trace.receipts, Departure::Expired);
             }
         }
         for _ in 0..EXPIRED_AT_ONCE {
@@ -490,12 +539,22 @@ impl<T> Ledger<T> {
     }
 
     /// A trace has left; its receipts follow.
-    fn depart(&mut self, trace_id: &TraceKey, departure: Departure) {
-        self.departed.note(self.hasher.hash_one(trace_id), departure);
-        if let Some(receipts) = self.receipts.remove(trace_id) {
-            self.forget(&receipts);
-        }
+    fn depart(&mut self, trace_id: &TraceKey, receipts: Slot, departure: Departure) {
+        self.departed.note(hash(trace_id), departure);
+        self.drop_receipts(receipts);
     }
+}
+
+/// Tells services, conversations and what departed apart.
+fn hash<K: std::hash::Hash + ?Sized>(key: &K) -> u64 {
+    Keyed.hash_one(key)
+}
+
+/// Whether the receipt of this very span is there: of a call without usage nobody else knows that it came before.
+fn is_kept<T>(receipts: &Queue<Receipts<T>>, place: Slot, call: &Call<T>) -> bool {
+    let is_same = |kept: &Call<T>| kept.span_id == call.span_id && kept.status == call.status;
+    let unknown = matches!(call.share.standing, Standing::WithoutUsage | Standing::Failed);
+    unknown && receipts.at(place).is_some_and(|standing| standing.item.calls.iter().any(is_same))
 }
 
 impl Trace {
@@ -509,12 +568,6 @@ impl Trace {
             Some(place) => *place = model,
             None => self.more_models = true,
         }
-    }
-}
-
-impl<T> Receipts<T> {
-    fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Call<T>>() + self.0.iter().map(Call::heap_bytes).sum::<usize>()
     }
 }
 

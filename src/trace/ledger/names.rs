@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::keyed::Keyed;
+
 /// The number of a name.
 pub(super) type NameId = u16;
 
@@ -17,15 +19,23 @@ const MAX_NAMES: usize = 16_384;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     names: Vec<Arc<str>>,
-    ids: HashMap<Arc<str>, NameId>,
+    ids: HashMap<Arc<str>, NameId, Keyed>,
+    /// The last one: the same is asked for again and again.
+    last: Option<(Arc<str>, NameId)>,
 }
 
 impl Names {
     /// The number of a name; `None` where there is no room for another one.
     pub(super) fn id(&mut self, name: &Arc<str>) -> Option<NameId> {
-        if let Some(known) = self.ids.get(name) {
-            return Some(*known);
+        if let Some((_, id)) = self.last.as_ref().filter(|(last, _)| Arc::ptr_eq(last, name)) {
+            return Some(*id);
         }
+        let id = self.ids.get(name).copied().or_else(|| self.add(name))?;
+        self.last = Some((Arc::clone(name), id));
+        Some(id)
+    }
+
+    fn add(&mut self, name: &Arc<str>) -> Option<NameId> {
         let id = NameId::try_from(self.names.len()).ok().filter(|_| self.names.len() < MAX_NAMES)?;
         self.names.push(Arc::clone(name));
         self.ids.insert(Arc::clone(name), id);

@@ -1,17 +1,21 @@
 //! Roots that passed, and when their traces are to be summed up: once nothing has been booked for a while, and again when
-//! something came late. Bounded by number and age; time is passed in. Knows nothing of how a summary is written or sent.
+//! something came late. Bounded by number, bytes and age; time is passed in. Knows nothing of how a summary is written or
+//! sent. Advice for changes: whoever books waits for whoever looks here, so no look is a long one.
 
-use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Ledger;
 use super::account::Account;
 use super::call::{SpanKey, TraceKey};
+use super::origins::{OriginId, Origins};
 use super::shelf::Shelf;
 
-/// Resources that roots share: beyond it all of them are forgotten, and are shared anew.
-const MAX_SHARED: usize = 1024;
+/// What one look takes on at most, of each kind of thing that there is to do.
+const AT_ONCE: usize = 512;
+/// How often a summary is said that is refused for good, in case that the backend is mended meanwhile.
+const MAX_REFUSALS: u8 = 3;
 
 /// How summaries are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,19 @@ pub struct SummarySettings {
     pub ttl: Duration,
     /// Roots that are waited with at most.
     pub max_roots: usize,
+    /// Upper bound of the memory that they take; the last one stays, whatever it takes.
+    pub max_bytes: usize,
+}
+
+/// How many roots are waited with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RootLevel {
+    /// Roots.
+    pub roots: u64,
+    /// Bytes that they take, as they are accounted.
+    pub bytes: u64,
+    /// Roots that left before their time because there was no room.
+    pub evicted: u64,
 }
 
 /// A root that passed.
@@ -53,32 +70,51 @@ pub struct Summary {
     pub account: Account,
 }
 
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Due {
+    /// The traces that are to be summed up now.
+    pub summaries: Vec<Summary>,
+    /// Whether there was more to do than one look takes on: look again.
+    pub is_more: bool,
+}
+
 /// Roots whose traces are waited for.
 #[derive(Debug)]
 pub struct Roots {
     settings: SummarySettings,
     born: Instant,
     waiting: Shelf<TraceKey, Waiting>,
+    origins: Origins,
     /// When to look at which trace, about the soonest first.
-    agenda: VecDeque<(u64, TraceKey)>,
-    resources: HashSet<Arc<[u8]>>,
+    agenda: Shelf<TraceKey, ()>,
+    /// Tells what was said last from what is new.
+    hasher: RandomState,
+    evicted: u64,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    root: Option<PassedRoot>,
+    span_id: SpanKey,
+    end_ns: u64,
+    /// The hash of what was said last.
+    told: Option<u64>,
+    /// None before its root is entered.
+    origin: Option<OriginId>,
     route: Route,
-    is_on_agenda: bool,
-    /// What was said last.
-    told: Option<Account>,
+    /// How often it was refused for good.
+    refusals: u8,
 }
 
 impl Roots {
+    const BYTES_EACH: usize = Shelf::<TraceKey, Waiting>::BYTES_EACH;
+    const AGENDA_BYTES: usize = Shelf::<TraceKey, ()>::BYTES_EACH;
+
     /// None yet.
     #[must_use]
     pub fn new(settings: SummarySettings, now: Instant) -> Self {
-        let (waiting, agenda, resources) = (Shelf::new(), VecDeque::new(), HashSet::new());
-        Self { settings, born: now, waiting, agenda, resources }
+        let (waiting, agenda, origins) = (Shelf::new(), Shelf::new(), Origins::default());
+        Self { settings, born: now, waiting, origins, agenda, hasher: RandomState::new(), evicted: 0 }
     }
 
     /// How summaries are made.
@@ -92,101 +128,131 @@ impl Roots {
         self.settings = settings;
     }
 
-    /// A root passed, in a request that was acknowledged.
-    pub fn passed(&mut self, mut root: PassedRoot, route: Route, now: Instant) {
-        let now = self.reading(now);
-        root.resource = self.shared(root.resource);
-        let trace_id = root.trace_id;
-        if let Some(waiting) = self.waiting.touch_or_put(trace_id, now) {
-            (waiting.root, waiting.route) = (Some(root), route);
-        }
-        while self.waiting.len() > self.settings.max_roots.max(1) {
-            self.waiting.pop_oldest();
-        }
-        self.look_at(trace_id, now);
+    /// How many there are.
+    #[must_use]
+    pub fn level(&self) -> RootLevel {
+        RootLevel { roots: self.waiting.len() as u64, bytes: self.bytes() as u64, evicted: self.evicted }
     }
 
-    /// The traces that have been quiet for long enough, and of which there is something new to say; `most` at most.
-    /// Takes note of what was booked meanwhile.
-    pub fn due<T>(&mut self, ledger: &mut Ledger<T>, most: usize, now: Instant) -> Vec<Summary> {
-        let at = self.reading(now);
-        self.expire(at);
-        for trace_id in ledger.take_active() {
-            self.look_at(trace_id, at);
+    /// A root passed, in a request that was acknowledged.
+    pub fn passed(&mut self, root: PassedRoot, route: Route, now: Instant) {
+        let now = self.reading(now);
+        let PassedRoot { trace_id, span_id, end_ns, service, resource } = root;
+        let Some((slot, _)) = self.waiting.open(trace_id, now) else { return };
+        let origin = Some(self.origins.enter(resource, service));
+        if let Some(waiting) = self.waiting.at_mut(slot) {
+            let before = std::mem::replace(&mut waiting.origin, origin);
+            (waiting.span_id, waiting.end_ns, waiting.route) = (span_id, end_ns, route);
+            before.into_iter().for_each(|before| self.origins.leave(before));
         }
-        let mut due = Vec::new();
-        while due.len() < most {
-            let Some((_, trace_id)) = self.agenda.pop_front_if(|(when, _)| *when <= at) else { break };
-            if let Some(summary) = self.look(ledger, &trace_id, now) {
-                due.push(summary);
+        self.look_at(trace_id, now);
+        self.make_room();
+    }
+
+    /// Takes note of what was booked meanwhile, and looks at the traces whose time has come: which of them have been quiet
+    /// for long enough and are to be summed up, since there is something new to say. Does so much and no more: the ledger
+    /// is in the caller's hands.
+    pub fn due<T>(&mut self, ledger: &mut Ledger<T>, now: Instant) -> Due {
+        let at = self.reading(now);
+        let mut due = Due { is_more: self.expire(at), ..Due::default() };
+        let active = ledger.take_active(AT_ONCE);
+        due.is_more |= active.len() == AT_ONCE;
+        active.into_iter().for_each(|trace_id| self.look_at(trace_id, at));
+        for _ in 0..AT_ONCE {
+            if self.agenda.oldest().is_none_or(|when| when > at) {
+                return due;
+            }
+            if let Some((trace_id, ())) = self.agenda.pop_oldest() {
+                due.summaries.extend(self.look(ledger, &trace_id, now));
             }
         }
-        due
+        Due { is_more: true, ..due }
     }
 
-    /// A summary was not taken: it is said again, later.
-    pub fn failed(&mut self, trace_id: TraceKey, now: Instant) {
-        if let Some(waiting) = self.waiting.get_mut(&trace_id) {
-            waiting.told = None;
+    /// A summary was not taken: it is said again, later. One that is refused for good (`lasting`) is given up after some
+    /// times; more is said of its trace where something comes late. Gives whether it is given up.
+    pub fn failed(&mut self, trace_id: TraceKey, lasting: bool, now: Instant) -> bool {
+        let Some(waiting) = self.waiting.get_mut(&trace_id) else { return true };
+        waiting.refusals = waiting.refusals.saturating_add(u8::from(lasting));
+        if lasting && waiting.refusals >= MAX_REFUSALS {
+            return true;
         }
+        waiting.told = None;
         let now = self.reading(now);
         self.look_at(trace_id, now);
+        false
     }
 
     /// Whether nothing is left to be said.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.agenda.is_empty()
+        self.agenda.len() == 0
     }
 
     /// Looks at a trace: what is to be said of it now, or when to look again.
     fn look<T>(&mut self, ledger: &Ledger<T>, trace_id: &TraceKey, now: Instant) -> Option<Summary> {
-        let (at, quiet) = (self.reading(now), self.settings.quiet);
         let waiting = self.waiting.get_mut(trace_id)?;
-        waiting.is_on_agenda = false;
-        let root = waiting.root.as_ref()?;
-        let account = ledger.account(trace_id, &root.service, now);
+        let origin = self.origins.get(waiting.origin?)?;
+        let account = ledger.account(trace_id, &origin.service, now);
         let silence = ledger.silence(trace_id, now)?;
+        let quiet = self.settings.quiet;
         if silence < quiet {
-            waiting.is_on_agenda = true;
-            self.agenda.push_back((at + millis(quiet - silence), *trace_id));
+            let at = self.reading(now);
+            self.agenda.open(*trace_id, at + millis(quiet - silence));
             return None;
         }
-        if !account.has_calls() || waiting.told == Some(account) {
+        let told = Some(self.hasher.hash_one(account.words()));
+        if !account.has_calls() || waiting.told == told {
             return None;
         }
-        waiting.told = Some(account);
-        Some(Summary { root: root.clone(), route: waiting.route, account })
+        waiting.told = told;
+        let root = PassedRoot {
+            trace_id: *trace_id,
+            span_id: waiting.span_id,
+            end_ns: waiting.end_ns,
+            service: Arc::clone(&origin.service),
+            resource: Arc::clone(&origin.resource),
+        };
+        Some(Summary { root, route: waiting.route, account })
     }
 
     /// Puts a trace whose root passed on the agenda.
     fn look_at(&mut self, trace_id: TraceKey, now: u64) {
-        let when = now + millis(self.settings.quiet);
-        if let Some(waiting) = self.waiting.get_mut(&trace_id)
-            && !waiting.is_on_agenda
+        if self.waiting.get(&trace_id).is_some() && self.agenda.get(&trace_id).is_none() {
+            self.agenda.open(trace_id, now + millis(self.settings.quiet));
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.waiting.len() * Self::BYTES_EACH + self.agenda.len() * Self::AGENDA_BYTES + self.origins.bytes()
+    }
+
+    fn make_room(&mut self) {
+        while self.waiting.len() > 1
+            && (self.waiting.len() > self.settings.max_roots || self.bytes() > self.settings.max_bytes)
         {
-            waiting.is_on_agenda = true;
-            self.agenda.push_back((when, trace_id));
+            self.evicted += 1;
+            self.drop_oldest();
         }
     }
 
-    fn expire(&mut self, now: u64) {
+    /// Whether some of those that are too old are still there.
+    fn expire(&mut self, now: u64) -> bool {
         let ttl = millis(self.settings.ttl);
-        while self.waiting.oldest().is_some_and(|touched| touched + ttl <= now) {
-            self.waiting.pop_oldest();
+        for _ in 0..AT_ONCE {
+            if self.waiting.oldest().is_none_or(|touched| touched + ttl > now) {
+                return false;
+            }
+            self.drop_oldest();
         }
+        true
     }
 
-    /// The same bytes that other roots have, where there are some: those of one process have one resource.
-    fn shared(&mut self, resource: Arc<[u8]>) -> Arc<[u8]> {
-        if let Some(known) = self.resources.get(&resource) {
-            return Arc::clone(known);
+    fn drop_oldest(&mut self) {
+        if let Some((trace_id, waiting)) = self.waiting.pop_oldest() {
+            waiting.origin.into_iter().for_each(|origin| self.origins.leave(origin));
+            self.agenda.remove(&trace_id);
         }
-        if self.resources.len() >= MAX_SHARED {
-            self.resources.clear();
-        }
-        self.resources.insert(Arc::clone(&resource));
-        resource
     }
 
     fn reading(&self, now: Instant) -> u64 {

@@ -29,6 +29,7 @@ fn call(span: u8, co2e_g: f64) -> Call<()> {
         model: Some("openai/gpt-4o".into()),
         conversation: None,
         terms: Arc::new(()),
+        own_terms_bytes: 0,
     }
 }
 
@@ -114,6 +115,23 @@ fn bytes_are_bounded_by_leaving_out_receipts_first_and_traces_then() {
     let level = ledger.level();
     assert_eq!(level.evicted + level.traces, 2000);
     assert_eq!(level.receipts, 1, "the newest keeps its receipt");
+}
+
+#[test]
+fn what_a_receipt_rests_on_alone_is_accounted_and_bounded_too() {
+    let bytes_of = |own_terms_bytes| {
+        let (mut ledger, now) = ledger(LedgerSettings::default());
+        ledger.book(id(1), Call { own_terms_bytes, ..call(1, 1.0) }, now);
+        ledger.level().bytes
+    };
+    assert_eq!(bytes_of(1000), bytes_of(0) + 1000);
+    let (mut ledger, now) = ledger(LedgerSettings { max_bytes: 64 << 10, ..LedgerSettings::default() });
+    for number in 0..100 {
+        ledger.book(id(number), Call { own_terms_bytes: 10_000, ..call(1, 1.0) }, now);
+        assert!(ledger.level().bytes <= 64 << 10, "{:?}", ledger.level());
+    }
+    // Of 60 KiB a hundred traces take over 20: there is room for three receipts of 10.
+    assert_eq!((ledger.level().traces, ledger.level().receipts), (100, 3));
 }
 
 #[test]

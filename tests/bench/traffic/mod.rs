@@ -64,6 +64,11 @@ pub struct Shape {
 pub const MIX: Shape = Shape { spans: 512, gen_ai: GenAi::Fifth, size: Size::Usual, order: Order::Ascending };
 
 impl Shape {
+    /// Spans of a request that are model calls.
+    pub fn calls(&self) -> usize {
+        (0..self.spans).filter(|&index| self.gen_ai.has(index)).count()
+    }
+
     /// Bytes that the `index`th span should have.
     fn bytes(&self, index: usize) -> usize {
         match (self.size, self.gen_ai) {
