@@ -31,6 +31,7 @@ use crate::receiver::{Admission, AuthError, BindError, Budget, Intake, LocalAddr
 use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id, resident_bytes};
 pub use alone::enricher;
 use budgets::Watch;
+pub use budgets::name as budget_name;
 pub use drain::Drained;
 use listening::{Listeners, Opened, Parts};
 use memory::Memory;
@@ -242,7 +243,8 @@ impl Running {
         let feeds = pipelines::feeds(config, (&enrichers, &memories), &self.surroundings, &self.budgets)?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let metrics = &self.surroundings.metrics;
-        let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics, lookup: &self.lookup };
+        let (lookup, budgets) = (&self.lookup, &self.budgets);
+        let parts = Parts { intakes: &intakes, readiness: &self.readiness, metrics, lookup, budgets };
         let memory = Memory::of(config, self.resident, memory::available());
         memory.warn(config);
         let plans = settings::listeners(config, &Senders::build(config)?, memory.largest_request);
@@ -272,7 +274,7 @@ impl Running {
         let labels = priced_by.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
         self.surroundings.metrics.registries(labels.collect());
         // Before anything is booked in them.
-        self.budgets.apply(budgets, budgets::now());
+        budgets::apply(&self.budgets, budgets);
         self.surroundings.metrics.watch(self.budgets.clone());
         if self.watch.is_none() && !self.budgets.is_empty() {
             self.watch = Some(Watch::start(self.budgets.clone()));

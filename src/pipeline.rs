@@ -6,13 +6,13 @@ mod summaries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::budget::{Budgets, Consumption};
+use crate::budget::{Budgets, Consumption, unix_ms};
 use crate::enrich::{Books, Emission, Enriched, Enricher, LabelSettings};
 use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
@@ -192,11 +192,6 @@ fn emission_settings(labels: &LabelSettings) -> EmissionSettings {
         max_services: labels.max_services,
         max_series: labels.max_series,
     }
-}
-
-fn unix_ms(now: SystemTime) -> i64 {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn consumption(emission: &Emission) -> Consumption<'_> {

@@ -1,20 +1,18 @@
 //! `GET /api/v1/budgets`: how budgets stand.
 //! Knows how to say it in JSON; nothing of what is consumed.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::budget::{BudgetSettings, Budgets, Status};
+use crate::budget::{BudgetSettings, Budgets, Status, unix_ms};
 use crate::units::Amount;
 
 /// `{"budgets": [{"name", "unit", "limit", "period", "consumed", "left", "percent", "forecast", "burn": [{"factor", "long_s",
 /// "short_s", "long_rate", "short_rate"}], "models": [{"name", "amount"}], "services"}]}`, in the order of their names.
 /// Amounts are in `unit`, `g` or `Wh`.
-pub(in crate::admin) fn answer(budgets: Option<&Budgets>) -> Value {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    let statuses = budgets.map(|budgets| budgets.statuses(now)).unwrap_or_default();
+pub(in crate::admin) fn answer(budgets: &Budgets) -> Value {
+    let statuses = budgets.statuses(unix_ms(SystemTime::now()));
     json!({ "budgets": statuses.iter().map(one).collect::<Vec<_>>() })
 }
 

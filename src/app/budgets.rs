@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::budget::{BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Change, Count, Period, Rolling, UnixMs};
+use crate::budget::{BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Change, Count, Period, Rolling, unix_ms};
 use crate::config::{BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig};
 use crate::enrich::Scope;
 
@@ -29,8 +29,8 @@ pub(super) fn scopes(id: &ComponentId, config: &GramtraceConfig) -> Vec<Scope> {
     config.budgets.iter().map(scope).collect()
 }
 
-/// Its own name, behind that of its processor where that has one: names are unique in a processor.
-fn name(id: &ComponentId, budget: &BudgetConfig) -> String {
+/// What a budget is called everywhere: its own name, behind that of its processor where that has one: names are unique in a processor.
+pub fn name(id: &ComponentId, budget: &BudgetConfig) -> String {
     match id.to_string().split_once('/') {
         Some((_, processor)) => format!("{processor}/{}", budget.name),
         None => budget.name.clone(),
@@ -80,7 +80,7 @@ impl Watch {
             glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 glances.tick().await;
-                for (budget, change) in budgets.changes(now()) {
+                for (budget, change) in budgets.changes(unix_ms(SystemTime::now())) {
                     log(&budget, change);
                 }
             }
@@ -91,6 +91,13 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// The budgets that are in force from now on.
+pub(super) fn apply(budgets: &Budgets, settings: Vec<BudgetSettings>) {
+    for budget in budgets.apply(settings, unix_ms(SystemTime::now())) {
+        tracing::warn!(budget, "a budget counts another unit or period than before: what it had consumed is dropped");
     }
 }
 
@@ -111,10 +118,4 @@ fn log(budget: &str, change: Change) {
             }
         }
     }
-}
-
-/// Now, as budgets have it.
-pub(super) fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
 }

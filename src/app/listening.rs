@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::BuildError;
 use super::guard::guarded;
 use crate::admin::{self, HealthSettings, Lookup, LookupSettings, Readiness};
+use crate::budget::Budgets;
 use crate::config::ComponentId;
 use crate::receiver::{
     Authenticator, BindError, GrpcService, GrpcSettings, HttpService, HttpSettings, Intake, Listener, ListenerSettings,
@@ -65,6 +66,7 @@ pub(super) struct Parts<'a> {
     pub(super) readiness: &'a Readiness,
     pub(super) metrics: &'a Metrics,
     pub(super) lookup: &'a Lookup,
+    pub(super) budgets: &'a Budgets,
 }
 
 /// The listeners that are served.
@@ -233,7 +235,12 @@ impl Plan {
             Serves::Http(settings) => Service::Http(HttpService::new(intake()?, settings.clone())),
             Serves::Health(settings) => Service::Page(admin::health_page(parts.readiness.clone(), settings)),
             Serves::Api(ApiSettings { auth, lookup }) => {
-                let routes = admin::lookup_api(parts.lookup.clone(), parts.metrics.clone(), lookup.clone());
+                let routes = admin::lookup_api(
+                    parts.lookup.clone(),
+                    parts.budgets.clone(),
+                    parts.metrics.clone(),
+                    lookup.clone(),
+                );
                 Service::Page(guarded(routes, auth.clone()))
             }
             Serves::Metrics => Service::Page(admin::metrics_page(parts.metrics.clone())),

@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use period::{CalendarUnit, Period, Rolling, UnixMs};
+pub use period::{CalendarUnit, Period, Rolling, UnixMs, unix_ms};
 use state::State;
 pub use state::{BURN_FACTORS, Change};
 
@@ -65,8 +65,9 @@ pub struct Consumption<'a> {
 pub struct Status {
     /// In the period so far.
     pub consumed: f64,
-    /// At the end of the calendar period, at the average so far; of a rolling one, a period from now at the average of its
-    /// last tenth.
+    /// At the end of the calendar period, at the average so far: of its first tenth, at the average of the last tenth of a
+    /// period, which reaches back into the one before, since a minute says nothing of a month. Of a rolling one, a period
+    /// from now at the average of its last tenth.
     pub forecast: f64,
     /// How fast, over each pair of windows.
     pub burn: [Window; BURN_FACTORS.len()],
@@ -103,15 +104,23 @@ struct Book {
 }
 
 impl Budgets {
-    /// These are in force from `now` on. What was consumed stays, unless the period has another length.
-    pub fn apply(&self, settings: Vec<BudgetSettings>, now: UnixMs) {
+    /// These are in force from `now` on. What was consumed stays, unless it is of another unit or for another period:
+    /// gives the names of those that begin anew, since what they had consumed is not what they count now. A limit, a time
+    /// zone, thresholds and the number of the range that counts change nothing of what was consumed.
+    pub fn apply(&self, settings: Vec<BudgetSettings>, now: UnixMs) -> Vec<String> {
         let mut book = self.lock();
+        let mut anew = Vec::new();
         for budget in &settings {
-            if book.states.get(&budget.name).is_none_or(|state| !state.fits(budget)) {
-                book.states.insert(budget.name.clone(), State::new(budget, now));
+            match book.states.get_mut(&budget.name) {
+                Some(state) if state.fits(budget) => state.go_on(budget, now),
+                other => {
+                    anew.extend(other.is_some().then(|| budget.name.clone()));
+                    book.states.insert(budget.name.clone(), State::new(budget, now));
+                }
             }
         }
         book.settings = settings.into_iter().map(|budget| (budget.name.clone(), budget)).collect();
+        anew
     }
 
     /// Whether there is none.
@@ -127,7 +136,7 @@ impl Budgets {
         for consumption in consumptions {
             for budget in consumption.budgets.iter().filter_map(|name| settings.get(&**name)) {
                 if let Some(state) = states.get_mut(&budget.name) {
-                    state.add(budget, budget.of(&consumption), (consumption.model, consumption.service), now);
+                    state.add(budget.of(&consumption), (consumption.model, consumption.service), now);
                 }
             }
         }

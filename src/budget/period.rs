@@ -2,13 +2,22 @@
 //! Time is passed in, as milliseconds since 1970.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Milliseconds since 1970, UTC.
 pub type UnixMs = i64;
+
+/// A time of the system's clock as budgets have it; what is before 1970 is 1970.
+#[must_use]
+pub fn unix_ms(time: SystemTime) -> UnixMs {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
+}
 
 const HOUR_MS: i64 = 3_600_000;
 /// The period that burn rates are defined for.
@@ -69,6 +78,15 @@ impl Period {
         }
     }
 
+    /// Whether what was consumed under `other` goes on under this: the same but for the time zone.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rolling(one), Self::Rolling(other)) => one == other,
+            (Self::Calendar(one, _), Self::Calendar(other, _)) => one == other,
+            (Self::Rolling(_), Self::Calendar(..)) | (Self::Calendar(..), Self::Rolling(_)) => false,
+        }
+    }
+
     /// What burn rates and rings are scaled by: the length, of a month 30 days.
     #[must_use]
     pub const fn nominal_ms(&self) -> i64 {
@@ -116,6 +134,42 @@ impl fmt::Display for Period {
             Self::Calendar(_, zone) => write!(formatter, " in {}", zone.iana_name().unwrap_or("UTC")),
             Self::Rolling(_) => Ok(()),
         }
+    }
+}
+
+/// How a period is written where it is kept: `30d`, or `month Europe/Berlin`.
+const ROLLING: [(&str, Rolling); 4] =
+    [("1h", Rolling::Hour), ("1d", Rolling::Day), ("7d", Rolling::Week), ("30d", Rolling::ThirtyDays)];
+const CALENDAR: [(&str, CalendarUnit); 3] =
+    [("day", CalendarUnit::Day), ("week", CalendarUnit::Week), ("month", CalendarUnit::Month)];
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Rolling(rolling) => {
+                let word = ROLLING.iter().find(|(_, it)| it == rolling).map_or("", |(word, _)| word);
+                serializer.serialize_str(word)
+            }
+            Self::Calendar(unit, zone) => {
+                let word = CALENDAR.iter().find(|(_, it)| it == unit).map_or("", |(word, _)| word);
+                serializer.collect_str(&format_args!("{word} {}", zone.iana_name().unwrap_or("UTC")))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let read = match text.split_once(' ') {
+            None => ROLLING.iter().find(|(word, _)| *word == text).map(|(_, rolling)| Self::Rolling(*rolling)),
+            Some((unit, zone)) => CALENDAR
+                .iter()
+                .find(|(word, _)| *word == unit)
+                // A zone that is no longer known: the configuration says in which one it goes on.
+                .map(|(_, unit)| Self::Calendar(*unit, TimeZone::get(zone).unwrap_or(TimeZone::UTC))),
+        };
+        read.ok_or_else(|| de::Error::custom(format_args!("`{text}` is no period")))
     }
 }
 

@@ -20,11 +20,6 @@ impl Ring {
         Self { bucket_ms: bucket_ms.max(1), sums: vec![0.0; buckets.max(1)], head: i64::MIN }
     }
 
-    /// Whether it has another shape than `other`.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        (self.bucket_ms, self.sums.len()) == (other.bucket_ms, other.sums.len())
-    }
-
     pub(super) fn add(&mut self, amount: f64, now: UnixMs) {
         self.advance(now);
         let place = self.place(self.head);

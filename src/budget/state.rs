@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::period::{Period, THIRTY_DAYS_MS, UnixMs};
 use super::ring::Ring;
 use super::{BudgetSettings, Status, Window};
-use crate::units::Sum;
+use crate::units::{Amount, Sum};
 
 /// Buckets of a rolling period.
 const BUCKETS: usize = 360;
@@ -33,10 +33,13 @@ const LONG: usize = 12 * SHORT;
 /// The state of one budget. What it counts is in grams or watt-hours, as its limit is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
+    /// Whether watt-hours are counted, not grams.
+    is_energy: bool,
+    period: Period,
     ring: Ring,
     burns: [Ring; BURNS.len()],
-    /// Of a calendar period: when it began, and what has been consumed since.
-    began: UnixMs,
+    /// Of a calendar period: when it began and when it ends, and what has been consumed since.
+    bounds: (UnixMs, UnixMs),
     total: f64,
     lost: f64,
     /// Thresholds that are crossed, in percent.
@@ -83,9 +86,11 @@ impl State {
         let length = settings.period.nominal_ms();
         let burn = |(_, _, short): (f64, i64, i64)| Ring::new(scaled(short, length) / SHORT as i64, LONG);
         Self {
+            is_energy: is_energy(settings),
+            period: settings.period.clone(),
             ring: Ring::new(length / BUCKETS as i64, BUCKETS),
             burns: BURNS.map(burn),
-            began: settings.period.bounds(now).0,
+            bounds: settings.period.bounds(now),
             total: 0.0,
             lost: 0.0,
             crossed: Vec::new(),
@@ -96,14 +101,22 @@ impl State {
         }
     }
 
-    /// Whether it can go on under `settings`: a period of another length has other buckets.
+    /// Whether what it has counted is what `settings` count: of the same unit, and for the same kind of period.
     pub(super) fn fits(&self, settings: &BudgetSettings) -> bool {
-        let new = Self::new(settings, self.now);
-        self.ring.is_like(&new.ring) && self.burns.iter().zip(&new.burns).all(|(one, other)| one.is_like(other))
+        self.is_energy == is_energy(settings) && self.period.is_like(&settings.period)
     }
 
-    pub(super) fn add(&mut self, settings: &BudgetSettings, amount: f64, who: (&str, &str), now: UnixMs) {
-        self.turn(settings, now);
+    /// Goes on under `settings`, which it fits: a period of the calendar may begin and end at other times from now on.
+    pub(super) fn go_on(&mut self, settings: &BudgetSettings, now: UnixMs) {
+        self.turn(now);
+        if self.period != settings.period {
+            self.period = settings.period.clone();
+            self.bounds = self.period.bounds(self.now);
+        }
+    }
+
+    pub(super) fn add(&mut self, amount: f64, who: (&str, &str), now: UnixMs) {
+        self.turn(now);
         self.ring.add(amount, self.now);
         self.burns.iter_mut().for_each(|burn| burn.add(amount, self.now));
         let mut sum = Sum::resumed(self.total, self.lost);
@@ -113,40 +126,35 @@ impl State {
         self.services.add(who.1, amount);
     }
 
-    /// Goes on to `now`: a calendar period may be over.
-    fn turn(&mut self, settings: &BudgetSettings, now: UnixMs) {
+    /// Goes on to `now`: a calendar period may be over. Its bounds are looked up in the calendar once a period.
+    fn turn(&mut self, now: UnixMs) {
         self.now = self.now.max(now);
-        let is_over = match &settings.period {
-            Period::Rolling(_) => self.now - self.models.turned >= settings.period.nominal_ms(),
-            Period::Calendar(..) => {
-                let began = settings.period.bounds(self.now).0;
-                let is_over = began > self.began;
-                if is_over {
-                    (self.began, self.total, self.lost) = (began, 0.0, 0.0);
-                }
-                is_over
-            }
+        let is_rolling = matches!(self.period, Period::Rolling(_));
+        let is_over = if is_rolling {
+            self.now - self.models.turned >= self.period.nominal_ms()
+        } else {
+            self.now >= self.bounds.1
         };
-        if is_over {
-            let keeps = matches!(settings.period, Period::Rolling(_));
-            self.models.turn(keeps, self.now);
-            self.services.turn(keeps, self.now);
+        if !is_over {
+            return;
         }
+        if !is_rolling {
+            self.bounds = self.period.bounds(self.now);
+            (self.total, self.lost) = (0.0, 0.0);
+        }
+        self.models.turn(is_rolling, self.now);
+        self.services.turn(is_rolling, self.now);
     }
 
     /// How it stands at `now`.
     pub(super) fn status(&mut self, settings: &BudgetSettings, now: UnixMs) -> Status {
-        self.turn(settings, now);
-        let (start, end) = settings.period.bounds(self.now);
-        let length_ms = (end - start) as f64;
-        let (consumed, forecast) = match settings.period {
-            Period::Rolling(_) => {
-                (self.ring.whole(self.now), self.ring.sum(RECENT, self.now) * (BUCKETS / RECENT) as f64)
-            }
+        self.turn(now);
+        let recent = self.ring.sum(RECENT, self.now);
+        let (consumed, forecast) = match self.period {
+            Period::Rolling(_) => (self.ring.whole(self.now), recent * (BUCKETS / RECENT) as f64),
             Period::Calendar(..) => {
                 let consumed = self.total + self.lost;
-                let elapsed_ms = ((self.now - start) as f64).max(1.0);
-                (consumed, consumed * (length_ms / elapsed_ms))
+                (consumed, self.forecast(consumed, recent))
             }
         };
         Status {
@@ -156,6 +164,16 @@ impl State {
             models: self.models.top(),
             services: self.services.top(),
         }
+    }
+
+    /// At the end of the calendar period. The average of its first minutes says nothing of a month, so until a tenth of it
+    /// has passed what is left of it goes on as the last tenth of a period did.
+    fn forecast(&self, consumed: f64, recent: f64) -> f64 {
+        let (began, ends) = self.bounds;
+        let (elapsed_ms, left_ms) = ((self.now - began) as f64, (ends - self.now) as f64);
+        let recent_ms = (self.period.nominal_ms() / (BUCKETS / RECENT) as i64) as f64;
+        let (amount, time_ms) = if elapsed_ms < recent_ms { (recent, recent_ms) } else { (consumed, elapsed_ms) };
+        consumed + amount * (left_ms / time_ms)
     }
 
     fn burn(&mut self, settings: &BudgetSettings) -> [Window; BURNS.len()] {
@@ -174,10 +192,10 @@ impl State {
 
     /// What has changed since this was last asked.
     pub(super) fn changes(&mut self, settings: &BudgetSettings, now: UnixMs) -> Vec<Change> {
-        let began = self.began;
+        let (began, _) = self.bounds;
         let status = self.status(settings, now);
         let percent = status.consumed / settings.limit.get() * 100.0;
-        let (is_rolling, is_new_period) = (matches!(settings.period, Period::Rolling(_)), self.began != began);
+        let (is_rolling, is_new_period) = (matches!(settings.period, Period::Rolling(_)), self.bounds.0 != began);
         let mut changes = Vec::new();
         self.crossed.retain(|crossed| {
             let is_known = settings.thresholds.contains(crossed);
@@ -203,6 +221,10 @@ impl State {
         }
         changes
     }
+}
+
+const fn is_energy(settings: &BudgetSettings) -> bool {
+    matches!(settings.limit, Amount::Energy(_))
 }
 
 /// A window of a 30-day period, for one of another length.

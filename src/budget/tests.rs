@@ -160,8 +160,13 @@ fn calendar_days_are_as_the_oracle_adds_them_up_while_clocks_change() {
             let consumed = oracle.since(midnight);
             let status = status(&budgets, now);
             assert!(close(status.consumed, consumed), "{} and {consumed} at {step}", status.consumed);
-            let length = (berlin_midnight(midnight + 26 * 60 * MINUTE) - midnight) as f64;
-            assert!(close(status.forecast, consumed * length / (now - midnight).max(1) as f64));
+            let left = (berlin_midnight(midnight + 26 * 60 * MINUTE) - now) as f64;
+            // Of the first tenth of a day, at the average of the last 144 minutes.
+            let rate = match now - midnight {
+                early if early < 144 * MINUTE => oracle.since_bucket(4 * MINUTE, 36, now) / (144 * MINUTE) as f64,
+                elapsed => consumed / elapsed as f64,
+            };
+            assert!(close(status.forecast, consumed + left * rate), "at {step}");
             let expected = oracle.changes(consumed / 10.0, Some(midnight));
             fired += expected.len();
             assert_eq!(thresholds(&budgets, now), expected, "at step {step}");
@@ -237,8 +242,45 @@ fn a_changed_limit_keeps_what_was_consumed_and_another_period_does_not() {
     assert!(budgets.is_empty() && budgets.changes(start).is_empty());
     budgets.apply(vec![budget("1kg", period)], start + 1000);
     assert_eq!(status(&budgets, start + 1000).consumed, 60.0, "it was only away");
-    budgets.apply(vec![budget("1kg", Period::Rolling(Rolling::Week))], start + 1000);
+    assert_eq!(budgets.apply(vec![budget("1kg", Period::Rolling(Rolling::Week))], start + 1000), ["team"]);
     assert_eq!(status(&budgets, start + 1000).consumed, 0.0);
+}
+
+#[test]
+fn grams_never_become_watt_hours_and_a_day_of_the_calendar_is_not_the_last_24_hours() {
+    let (start, rolling) = (at("2026-05-01T10:00:00Z"), Period::Rolling(Rolling::Day));
+    let budgets = budgets(&budget("100g", rolling.clone()), start);
+    book(&budgets, 60.0, start);
+    assert_eq!(budgets.apply(vec![budget("1kWh", rolling)], start), ["team"]);
+    assert_eq!(status(&budgets, start).consumed, 0.0);
+    book(&budgets, 1.0, start);
+    assert_eq!(status(&budgets, start).consumed, 3.0, "watt-hours from now on");
+    let day = |zone| Period::Calendar(CalendarUnit::Day, TimeZone::get(zone).unwrap());
+    assert_eq!(budgets.apply(vec![budget("1kWh", day("UTC"))], start), ["team"], "24 hours may reach into yesterday");
+    book(&budgets, 1.0, start);
+    assert!(budgets.apply(vec![budget("1kWh", day("Asia/Tokyo"))], start).is_empty());
+    assert_eq!(status(&budgets, start).consumed, 3.0, "another zone keeps it");
+    // 10:00 in London is 19:00 in Tokyo, where the day ends five hours later.
+    assert_eq!(status(&budgets, start + 300 * MINUTE - 1).consumed, 3.0);
+    assert_eq!(status(&budgets, start + 300 * MINUTE).consumed, 0.0);
+}
+
+#[test]
+fn the_first_minute_of_a_month_forecasts_no_multiple_of_the_one_before() {
+    // 1 g an hour in March, and on.
+    let settings = budget("1kg", Period::Calendar(CalendarUnit::Month, TimeZone::UTC));
+    let (start, april) = (at("2026-03-01T00:00:00Z"), at("2026-04-01T00:00:00Z"));
+    let march = budgets(&settings, start);
+    for hour in 0..31 * 24 {
+        book(&march, 1.0, start + hour * 60 * MINUTE + 30 * MINUTE);
+    }
+    book(&march, 1.0, april + MINUTE);
+    let forecast = status(&march, april + MINUTE).forecast;
+    // 720 g, give or take a bucket of two hours in three days; at the average of the first minute it would be 43 kg.
+    assert!((forecast - 720.0).abs() < 720.0 / 36.0 + 10.0, "{forecast}");
+    let first = budgets(&settings, april);
+    book(&first, 1.0, april + 1);
+    assert!(status(&first, april + 1).forecast < 11.0, "nor does the first call ever");
 }
 
 #[test]

@@ -15,6 +15,10 @@ const OF_SPAN: u32 = 9;
 /// The longest value that is kept, in bytes; the rest is cut off.
 pub const LONGEST_LABEL: usize = 128;
 
+/// The longest value that a scope's pattern is held against, in bytes: a longer one is like none but `*`. It is to take no
+/// time that a sender could make long.
+pub(super) const LONGEST_SCOPED: usize = 4096;
+
 /// By what calls are told apart in metrics, beside what the registry knows of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelSettings {
@@ -59,7 +63,8 @@ pub(super) struct Labels<'a> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said<'a> {
     pub(super) labels: Labels<'a>,
-    /// The values that scopes ask for, in the order of their keys.
+    /// The values that scopes ask for, in the order of their keys, up to [`LONGEST_SCOPED`]: whole, and so not cut where a
+    /// label is.
     pub(super) scoped: Values<'a>,
 }
 
@@ -116,12 +121,22 @@ impl<'s, 'a> LabelReader<'s, 'a> {
             if number == OF_RESOURCE && key == read::SERVICE_NAME.as_bytes() {
                 said.labels.service = self.text(value);
             }
-            let labels = self.settings.attributes.iter().map(|chosen| &chosen.key).zip(&mut said.labels.attributes);
-            for (_, label) in
-                labels.chain(self.scoped.iter().zip(&mut said.scoped)).filter(|(it, _)| it.as_bytes() == key)
-            {
-                *label = self.text(value);
+            for (chosen, label) in self.settings.attributes.iter().zip(&mut said.labels.attributes) {
+                if chosen.key.as_bytes() == key {
+                    *label = self.text(value);
+                }
             }
+            for (_, scoped) in self.scoped.iter().zip(&mut said.scoped).filter(|(it, _)| it.as_bytes() == key) {
+                *scoped = self.whole(value);
+            }
+        }
+    }
+
+    /// As [`Self::text`], and not cut before [`LONGEST_SCOPED`] and one more.
+    fn whole(&self, value: Extent) -> Text<'a> {
+        match value::any(self.request, value) {
+            Ok(Any::String(bytes)) => String::from_utf8_lossy(bytes.get(..=LONGEST_SCOPED).unwrap_or(bytes)),
+            _ => self.text(value),
         }
     }
 

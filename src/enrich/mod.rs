@@ -33,7 +33,7 @@ pub(crate) use plan::Decided;
 pub use plan::Plan;
 pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
-pub use scope::Scope;
+pub use scope::{Scope, is_like};
 pub use settle::Reports;
 pub use summary::summary_span_id;
 pub use tally::{Tally, TokenClass};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::labels::Values;
+use super::labels::{LONGEST_SCOPED, Values};
 
 /// Which calls a budget is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,27 +65,37 @@ impl Scopes {
 }
 
 /// Whether `text` is like `pattern`. In time of both lengths multiplied at most: after a `*` only the last one is tried again.
-fn is_like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (SmallVec<[char; 64]>, SmallVec<[char; 64]>) =
-        (text.chars().collect(), pattern.chars().collect());
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while at < text.len() {
-        match pattern.get(of) {
-            Some('*') => {
-                star = Some((of, at));
-                of += 1;
-            }
-            Some(&each) if each == '?' || each == text[at] => (at, of) = (at + 1, of + 1),
-            _ => match star {
-                Some((before, from)) => {
-                    star = Some((before, from + 1));
-                    (at, of) = (from + 1, before + 1);
+/// A text longer than what is read of one is like `*` alone.
+#[must_use]
+pub fn is_like(text: &str, pattern: &str) -> bool {
+    if text.len() > LONGEST_SCOPED {
+        return pattern.bytes().all(|each| each == b'*') && !pattern.is_empty();
+    }
+    let (mut text_left, mut pattern_left) = (text.chars(), pattern.chars());
+    // Behind the last star, and what of the text it has not swallowed yet.
+    let mut star = None;
+    loop {
+        let (before, mut after) = (text_left.clone(), pattern_left.clone());
+        let wanted = after.next();
+        if wanted == Some('*') {
+            star = Some((after.clone(), before));
+            pattern_left = after;
+            continue;
+        }
+        let found = text_left.next();
+        match (found, wanted) {
+            (None, None) => return true,
+            (Some(found), Some(wanted)) if wanted == '?' || wanted == found => pattern_left = after,
+            // The star swallows one more.
+            _ => {
+                let Some((behind, swallowing)) = &mut star else { return false };
+                if swallowing.next().is_none() {
+                    return false;
                 }
-                None => return false,
-            },
+                (text_left, pattern_left) = (swallowing.clone(), behind.clone());
+            }
         }
     }
-    pattern[of..].iter().all(|each| *each == '*')
 }
 
 #[cfg(test)]
@@ -106,6 +116,11 @@ mod tests {
         assert!(like.into_iter().all(|(text, pattern)| is_like(text, pattern)));
         let unlike = [("shop", "Shop"), ("shops", "shop"), ("shop", "shop?"), ("", "?"), ("abc", "*b"), ("x", "")];
         assert!(unlike.into_iter().all(|(text, pattern)| !is_like(text, pattern)));
+        let long = format!("{}z", "é".repeat(2000));
+        assert!(is_like(&long, "é*z") && !is_like(&long, "é*y"), "on the whole of it");
+        assert!(
+            is_like(&"x".repeat(4096), "x*") && !is_like(&"x".repeat(4097), "x*") && is_like(&"x".repeat(4097), "*")
+        );
         assert!(!is_like(&"a".repeat(128), &format!("{}b", "*a".repeat(60))), "and it ends");
     }
 

@@ -2,11 +2,11 @@
 //! Knows budgets by their statuses; nothing of what is consumed.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::families as name;
 use super::text::{Exposition, Family};
-use crate::budget::{BudgetSettings, Budgets, Status, UnixMs};
+use crate::budget::{BudgetSettings, Budgets, Status, unix_ms};
 use crate::units::Amount;
 
 /// Joules in a watt-hour.
@@ -24,12 +24,9 @@ impl Watched {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(budgets);
     }
 
-    pub(super) fn get(&self) -> Option<Budgets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     pub(super) fn encode(&self, text: &mut Exposition) {
-        let told = self.get().map(|budgets| budgets.statuses(now())).unwrap_or_default();
+        let watched = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let told = watched.map(|budgets| budgets.statuses(unix_ms(SystemTime::now()))).unwrap_or_default();
         let figures: [([Family; 2], Figure); 3] = [
             (name::BUDGET_LIMIT, |(budget, _)| budget.limit.get()),
             (name::BUDGET_CONSUMED, |(_, status)| status.consumed),
@@ -69,12 +66,6 @@ fn length(ms: i64) -> String {
     whole.map_or_else(|| format!("{ms}ms"), |(unit, suffix)| format!("{}{suffix}", ms / unit))
 }
 
-/// Now, as budgets have it.
-pub(super) fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,12 +81,12 @@ mod tests {
             burn_rates: true,
             count: Count::Value,
         };
-        let budgets = Budgets::default();
-        budgets.apply(vec![budget("team", "5kg"), budget("batch", "2kWh")], now());
+        let (budgets, now) = (Budgets::default(), unix_ms(SystemTime::now()));
+        budgets.apply(vec![budget("team", "5kg"), budget("batch", "2kWh")], now);
         let names = ["team".into(), "batch".into()];
         let consumption =
             Consumption { budgets: &names, co2e_g: [1.0, 2.0, 3.0], energy_wh: 10.0, model: "m", service: "s" };
-        budgets.add([consumption], now());
+        budgets.add([consumption], now);
         let (watched, mut text) = (Watched::default(), Exposition::default());
         watched.watch(budgets);
         watched.encode(&mut text);

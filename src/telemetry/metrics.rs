@@ -161,12 +161,6 @@ impl Metrics {
         self.0.budgets.watch(budgets);
     }
 
-    /// The budgets that are watched.
-    #[must_use]
-    pub fn budgets(&self) -> Option<Budgets> {
-        self.0.budgets.get()
-    }
-
     pub(super) fn emissions(&self) -> &Arc<Emissions> {
         &self.0.emissions
     }

@@ -8,6 +8,7 @@ use gramtrace::admin::lookup::v1;
 use gramtrace::admin::lookup::v1::list_traces_request::Sort;
 use gramtrace::admin::lookup::v1::trace_service_client::TraceServiceClient;
 use gramtrace::admin::{Lookup, LookupSettings, lookup_api};
+use gramtrace::budget::Budgets;
 use gramtrace::enrich::{EnrichSettings, Enricher};
 use gramtrace::factors::Registry;
 use gramtrace::telemetry::Metrics;
@@ -81,7 +82,7 @@ impl Desk {
     }
 
     async fn serve(&self) -> SocketAddr {
-        serve(lookup_api(self.lookup.clone(), Metrics::new(), LookupSettings::default())).await
+        serve(lookup_api(self.lookup.clone(), Budgets::default(), Metrics::new(), LookupSettings::default())).await
     }
 }
 

@@ -13,6 +13,7 @@ use axum::Router;
 use gramtrace::admin::{
     Bodies, HealthSettings, Lookup, LookupSettings, Readiness, health_page, lookup_api, metrics_page,
 };
+use gramtrace::budget::Budgets;
 use gramtrace::otlp::Signal;
 use gramtrace::receiver::{Listener, ListenerSettings, Protocol};
 use gramtrace::telemetry::Metrics;
@@ -135,7 +136,8 @@ async fn who_asks_for_open_metrics_gets_it_to_its_end() {
 #[tokio::test]
 async fn models_that_nobody_knows_are_listed_with_what_to_add() {
     let metrics = Metrics::new();
-    let page = serve(lookup_api(Lookup::default(), metrics.clone(), LookupSettings::default())).await;
+    let page =
+        serve(lookup_api(Lookup::default(), Budgets::default(), metrics.clone(), LookupSettings::default())).await;
     assert_eq!(ask(page, "GET", "/api/v1/unknown-models").await.body, r#"{"models":[],"unlisted_calls":0}"#);
     metrics.unknown_model("acme-chat-2", Some("acme"));
     metrics.unknown_model("acme-chat-2", Some("acme"));

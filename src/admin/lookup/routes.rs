@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::id::excerpt;
 use super::{Lookup, Refusal, Sort, json, limit, service};
 use crate::admin::budgets;
+use crate::budget::Budgets;
 use crate::enrich::ComparisonSettings;
 use crate::telemetry::Metrics;
 
@@ -37,14 +38,15 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 #[derive(Clone)]
 struct Api {
     lookup: Lookup,
+    budgets: Budgets,
     metrics: Metrics,
     comparison: Arc<ComparisonSettings>,
 }
 
 /// The lookup API, its page and its gRPC service.
-pub fn routes(lookup: Lookup, metrics: Metrics, settings: LookupSettings) -> Router {
+pub fn routes(lookup: Lookup, book: Budgets, metrics: Metrics, settings: LookupSettings) -> Router {
     let comparison = Arc::new(settings.comparison);
-    let api = Api { lookup: lookup.clone(), metrics, comparison: Arc::clone(&comparison) };
+    let api = Api { lookup: lookup.clone(), budgets: book, metrics, comparison: Arc::clone(&comparison) };
     Router::new()
         .route("/api/v1/traces", get(traces))
         .route("/api/v1/traces/{id}", get(trace))
@@ -89,7 +91,7 @@ async fn unknown_models(State(api): State<Api>) -> Response {
 
 /// How budgets stand.
 async fn budgets(State(api): State<Api>) -> Response {
-    answer(Ok(budgets::answer(api.metrics.budgets().as_ref())))
+    answer(Ok(budgets::answer(&api.budgets)))
 }
 
 async fn openapi() -> Response {

@@ -4,7 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
+use crate::app::budget_name;
 use crate::config::{BudgetConfig, Config, CountConfig, GramtraceConfig, PeriodConfig};
+use crate::enrich::is_like;
 use crate::units::Amount;
 
 /// A burn rate with its windows for a period of 30 days, in minutes, and how urgent it is.
@@ -21,7 +25,8 @@ pub(super) fn of(config: &Config) -> Result<String, String> {
     let mut is_empty = true;
     for (id, gramtrace) in &config.processors {
         for budget in &gramtrace.budgets {
-            let rules = Rules::new(budget, gramtrace).map_err(|why| format!("processors::{id}::budgets: {why}"))?;
+            let rules = Rules::new(budget_name(id, budget), budget, gramtrace)
+                .map_err(|why| format!("processors::{id}::budgets: {why}"))?;
             rules.write(&mut text);
             is_empty = false;
         }
@@ -30,6 +35,8 @@ pub(super) fn of(config: &Config) -> Result<String, String> {
 }
 
 struct Rules<'a> {
+    /// As the service itself calls it.
+    name: String,
     budget: &'a BudgetConfig,
     metric: &'static str,
     /// What of the metric the budget is for, with braces; empty for everything.
@@ -41,7 +48,7 @@ struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    fn new(budget: &'a BudgetConfig, gramtrace: &GramtraceConfig) -> Result<Self, String> {
+    fn new(name: String, budget: &'a BudgetConfig, gramtrace: &GramtraceConfig) -> Result<Self, String> {
         let (metric, limit, unit) = match (budget.limit, budget.count) {
             (Amount::Energy(wh), _) => ("gramtrace_energy_joules_total", wh.get() * 3600.0, "joules"),
             (Amount::Co2e(grams), CountConfig::Value) => ("gramtrace_co2e_grams_total", grams.get(), "grams"),
@@ -54,12 +61,11 @@ impl<'a> Rules<'a> {
             PeriodConfig::LastWeek | PeriodConfig::Week => 10_080,
             PeriodConfig::LastThirtyDays | PeriodConfig::Month => THIRTY_DAYS_MINUTES,
         };
-        Ok(Self { budget, metric, selector: selector(budget, gramtrace)?, limit, minutes, unit })
+        Ok(Self { name, budget, metric, selector: selector(budget, gramtrace)?, limit, minutes, unit })
     }
 
     fn write(&self, text: &mut String) {
-        let Self { budget, limit, unit, .. } = self;
-        let name = &budget.name;
+        let Self { name, budget, limit, unit, .. } = self;
         let consumed = format!("gramtrace:budget_consumed_{unit}:increase");
         let burn = "gramtrace:budget_burn_rate:ratio";
         // Writing to a String cannot fail.
@@ -68,7 +74,7 @@ impl<'a> Rules<'a> {
             "  - name: gramtrace-budget-{name}\n    rules:\n\
              \x20     - record: gramtrace:budget_limit_{unit}\n        expr: vector({limit})\n        labels: {{budget: {name:?}}}\n\
              \x20     - record: {consumed}\n        expr: {}\n        labels: {{budget: {name:?}}}\n",
-            self.increase(self.minutes)
+            quoted(&self.increase(self.minutes))
         );
         for threshold in &budget.thresholds {
             let _ = write!(
@@ -90,8 +96,8 @@ impl<'a> Rules<'a> {
                 let rate = self.minutes as f64 / minutes as f64 / limit;
                 let _ = write!(
                     text,
-                    "      - record: {burn}\n        expr: {} * {rate}\n        labels: {{budget: {name:?}, window: \"{}\"}}\n",
-                    self.increase(minutes),
+                    "      - record: {burn}\n        expr: {}\n        labels: {{budget: {name:?}, window: \"{}\"}}\n",
+                    quoted(&format!("{} * {rate}", self.increase(minutes))),
                     window(minutes)
                 );
             }
@@ -143,12 +149,21 @@ fn selector(budget: &BudgetConfig, gramtrace: &GramtraceConfig) -> Result<String
                 budget.name
             ));
         };
-        matchers.push(format!("{label}=~{:?}", regex(pattern)));
+        matchers.push(format!("{label}=~{}", quoted(&regex(pattern))));
+        // What is not there is like nothing, and in metrics it is a word of its own.
+        if is_like("unknown", pattern) {
+            matchers.push(format!("{label}!=\"unknown\""));
+        }
     }
     Ok(if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(", ")) })
 }
 
-/// A glob as a regular expression, which Prometheus anchors. What is not known is not there, so it is no match.
+/// As YAML and PromQL both read it: the escapes of JSON are among theirs.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// A glob as a regular expression, which Prometheus anchors.
 fn regex(pattern: &str) -> String {
     let mut regex = String::new();
     for character in pattern.chars() {
@@ -168,6 +183,40 @@ fn regex(pattern: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_yaml_or_promql_would_take_for_their_own_is_quoted() {
+        let config = |processor: &str, pattern: &str| {
+            format!(
+                "receivers: {{otlp: {{protocols: {{grpc: }}}}}}
+processors:
+  {processor}:
+    labels: {{attributes: [{{key: team, label: team}}]}}
+    budgets: [{{name: odd, match: {{team: {pattern}}}, limit: 1kg, burn_rates: false, thresholds: [50]}}]
+exporters: {{debug: }}
+service: {{pipelines: {{traces: {{receivers: [otlp], processors: [{processor}], exporters: [debug]}}}}}}"
+            )
+        };
+        let rules = |processor, pattern| {
+            of(&Config::parse("test", config(processor, pattern).as_bytes(), &|_| None).unwrap()).unwrap()
+        };
+        let odd = rules("gramtrace/eu", r#"'a: "b" #é\*'"#);
+        let read: Value = serde_yaml::from_str(&odd).unwrap();
+        let group = &read["groups"][0];
+        assert_eq!(
+            (&group["name"], &group["rules"][1]["labels"]["budget"]),
+            (&"gramtrace-budget-eu/odd".into(), &"eu/odd".into())
+        );
+        let expr = r#"(sum(increase(gramtrace_co2e_grams_total{team=~"a: \"b\" #é\\\\.*"}[30d])) or vector(0))"#;
+        assert_eq!(group["rules"][1]["expr"], expr);
+        assert!(group["rules"][2]["expr"].as_str().unwrap().contains("{budget=\"eu/odd\"}"));
+        // What is like the word for what is not there is not what is not there.
+        for (pattern, excludes) in
+            [("'*'", true), ("'un*'", true), ("'???????'", true), ("'shop-*'", false), ("'?'", false)]
+        {
+            assert_eq!(rules("gramtrace", pattern).contains(r#"team!=\"unknown\""#), excludes, "{pattern}");
+        }
+    }
 
     #[test]
     fn a_glob_is_a_regular_expression_that_means_the_same() {
