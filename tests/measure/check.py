@@ -3,8 +3,10 @@
 python3 check.py
 """
 
+import contextlib
 import csv
 import dataclasses
+import io
 import sys
 import tempfile
 import types
@@ -250,6 +252,12 @@ class Nvml(unittest.TestCase):
         with self.assertRaisesRegex(Exception, ""):
             self.card(**only, nvmlDeviceGetCount=lambda: 2)
 
+    def test_a_card_without_nvml_is_refused_but_for_a_toy_that_gets_the_clock(self):
+        with mock.patch.dict(sys.modules, {"pynvml": None}):
+            with self.assertRaisesRegex(SystemExit, "cannot be read through NVML .* install nvidia-ml-py"):
+                measure.find_meter("GPU-1", False)
+            self.assertEqual(measure.find_meter("GPU-1", True).name, "time only")
+
 
 class Shapes(unittest.TestCase):
     """What is built, and what is measured on it."""
@@ -328,6 +336,33 @@ class Ratios(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "same kind of device"):
             measure.compare([first], [dataclasses.replace(near, device="another")], 0.05)
 
+    def test_a_point_that_one_run_has_alone_is_told_and_is_no_agreement(self):
+        first = Row("m", "decode", 1, 256, 255, 1, per_token=100.0, per_token_low=98.0, per_token_high=102.0, layers=2)
+        more = dataclasses.replace(first, batch=4)
+        no_room = dataclasses.replace(more, per_token=None, status="no room")
+        self.assertEqual(self.told([first], [first]), (0, ["1 agree", "0 differ", "0 have a value in one of the two alone"]))
+        for one, two in (([first, more], [first]), ([first], [first, more]), ([first, more], [first, no_room])):
+            self.assertEqual(self.told(one, two), (1, ["1 agree", "0 differ", "1 have a value in one of the two alone"]))
+        # Of nothing in common no agreement can be told.
+        self.assertEqual(self.told([first], [more])[0], 1)
+
+    def test_what_is_said_of_two_runs_is_so(self):
+        first = Row("m", "decode", 1, 256, 255, 1, per_token=100.0, per_token_low=98.0, per_token_high=102.0, layers=2)
+        # Medians 20 % apart, and ends that touch: the spreads overlap, which is all that is claimed.
+        wide = dataclasses.replace(first, per_token=120.0, per_token_low=102.0, per_token_high=140.0)
+        apart = dataclasses.replace(first, batch=4, per_token=120.0, per_token_low=118.0, per_token_high=122.0)
+        self.assertEqual(self.told([first, dataclasses.replace(first, batch=4)], [wide, apart])[1][:2], ["1 agree", "1 differ"])
+        self.assertIn("overlap or are at most 5% apart", self.said)
+
+    def told(self, before, after):
+        """The exit code of a comparison, and the counts of its last line."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            code = measure.told(before, after, 0.05)
+        self.said = out.getvalue().splitlines()[-1]
+        agree, differ, single = self.said.split("; ")
+        return code, [agree.split(":")[0], differ, single]
+
 
 class Files(unittest.TestCase):
     """What is written, and where it may stand."""
@@ -349,6 +384,49 @@ class Files(unittest.TestCase):
         (self.folder / "points.csv").write_text("model,mode\nm,idle\n")
         with self.assertRaisesRegex(ValueError, "columns are not those"):
             measure.read_rows(self.folder / "points.csv")
+
+    def test_a_table_that_is_broken_is_told_with_its_line(self):
+        path = self.folder / "points.csv"
+        measure.write_rows(path, [Row("m", "decode", 1)])
+        good = path.read_bytes()
+        cases = (
+            (good.replace(b"m,decode,1,", b"m,decode,one,"), "line 2: batch is no number: 'one'"),
+            (good.splitlines(keepends=True)[0] + b"m,decode\n", "line 2: the row ends before batch"),
+            (good + b"x" + b"," * 60 + b"\n", "line 3: the row has more fields"),
+            (b"\xff\xfe\x00", "is no CSV"),
+        )
+        for content, said in cases:
+            path.write_bytes(content)
+            with self.assertRaisesRegex(measure.Unusable, said):
+                measure.read_rows(path)
+
+    def test_files_that_cannot_be_compared_are_told_in_a_sentence(self):
+        row = Row("m", "decode", 1, 256, 255, 1, per_token=1.0, per_token_low=1.0, per_token_high=1.0, layers=2, device="one card")
+        measure.write_rows(self.folder / "first.csv", [row])
+        measure.write_rows(self.folder / "other.csv", [dataclasses.replace(row, device="another")])
+        (self.folder / "empty.csv").write_text("")
+        for second, said in (("other.csv", "same kind of device"), ("missing.csv", "No such file"), ("empty.csv", "columns are not those")):
+            err = io.StringIO()
+            arguments = ["measure.py", "compare", str(self.folder / "first.csv"), str(self.folder / second)]
+            with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stderr(err), self.assertRaises(SystemExit) as ended:
+                measure.main()
+            self.assertEqual((ended.exception.code, len(err.getvalue().splitlines())), (2, 1))
+            self.assertIn(said, err.getvalue())
+
+    def test_a_run_is_resumed_under_its_own_conditions_alone(self):
+        path = self.folder / "points.csv"
+        shared = {"device": "one card", "seed": 1, "power_limit_w": 700.0, "unit": "J"}
+        self.assertEqual(measure.resumed(path, shared), [])
+        rows = [Row("m", "idle", layers=2, **shared)]
+        measure.write_rows(path, rows)
+        self.assertEqual(measure.resumed(path, shared), rows)
+        for change in ({"device": "another"}, {"seed": 2}, {"power_limit_w": 350.0}, {"unit": "s"}):
+            with self.assertRaisesRegex(SystemExit, f"has {next(iter(change))} .*resume as it began"):
+                measure.resumed(path, {**shared, **change})
+        measure.same_depth(rows, "m", {"layers": 2})
+        measure.same_depth(rows, "other", {"layers": 1})
+        with self.assertRaisesRegex(SystemExit, "with 2 layers, and now 1 fit"):
+            measure.same_depth(rows, "m", {"layers": 1})
 
     def test_numbers_keep_six_digits(self):
         self.assertEqual([measure.significant(value) for value in (0.00012345678, 123456.78, None)], [0.000123457, 123457.0, None])

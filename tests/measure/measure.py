@@ -9,8 +9,8 @@ a prompt whose head is cached (`cached`), or write one token for each sequence o
 repetitions of some seconds. Energy of a step = mean power between two ticks of the counter * mean time of a step; the power readings, integrated, check it.
 No setting of the card is changed; clocks, temperature and reasons to slow down are written as found. README.md says what this can and cannot tell.
 
-With --tiny it runs anywhere, in about a minute, on models of a toy's size. Without NVML the meter is a stand-in (RAPL where it can be read, otherwise time
-alone); every row says so, the files are called `stand-in-*`, and they are refused where the table lives.
+With --tiny it runs anywhere, in about a minute, on models of a toy's size. Without a CUDA device the meter is a stand-in (RAPL where it can be read, otherwise
+time alone); every row says so, the files are called `stand-in-*`, and they are refused where the table lives.
 
 The parts, in order: shapes, meters, one measured point, the models (all that needs torch), the table, ratios, figure, commands.
 """
@@ -247,10 +247,17 @@ class NvmlMeter(TimeMeter):
         return {"device": self._try("nvmlDeviceGetName") or "", "driver": driver, "power_limit_w": None if limit is None else limit / 1e3}
 
 
-def find_meter(cuda_uuid):
-    """NVML for a CUDA device; without one, a stand-in."""
+def find_meter(cuda_uuid, tiny):
+    """NVML for a CUDA device; without a device, a stand-in. A device whose NVML cannot be read is refused, but for toys, which get the clock: what meters
+    the processor says nothing of a card."""
     if cuda_uuid is not None:
-        return NvmlMeter(cuda_uuid)
+        try:
+            return NvmlMeter(cuda_uuid)
+        except Exception as error:  # of pynvml, whose errors are known only where it could be imported
+            if tiny:
+                return TimeMeter()
+            cure = "install nvidia-ml-py and the driver's libnvidia-ml"
+            raise SystemExit(f"measure: the card's energy cannot be read through NVML ({type(error).__name__}: {error}): {cure}") from None
     try:
         return RaplMeter()
     except OSError:
@@ -640,6 +647,10 @@ class Row:
         return self.batch * self.new
 
 
+class Unusable(ValueError):
+    """A table that cannot be read or compared, and why."""
+
+
 def significant(value, digits=6):
     """Rounded, so that a file shows no digits that nobody measured and reads back as the same number."""
     return None if value is None else float(f"{value:.{digits}g}")
@@ -656,19 +667,32 @@ def write_rows(path, rows):
 
 
 def read_rows(path, kind=Row):
-    """What `write_rows` wrote; an unknown or missing column is an error."""
+    """What `write_rows` wrote. Anything else is `Unusable`, which names the file and, of a field, its line and column."""
     types = {field.name: field.type for field in dataclasses.fields(kind)}
 
-    def parse(name, text):
+    def parse(name, text, line):
+        if text is None:
+            raise Unusable(f"{path}, line {line}: the row ends before {name}")
         if types[name] is str:
             return text
-        return None if text == "" else int(text) if types[name] == int | None else float(text)
+        try:
+            return None if text == "" else int(text) if types[name] == int | None else float(text)
+        except ValueError:
+            raise Unusable(f"{path}, line {line}: {name} is no number: {text!r}") from None
 
     with open(path, newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        if table.fieldnames != list(types):
-            raise ValueError(f"{path}: the columns are not those of this version: {table.fieldnames}")
-        return [kind(**{name: parse(name, text) for name, text in line.items()}) for line in table]
+        table = csv.DictReader(file, restkey="")
+        try:
+            if table.fieldnames != list(types):
+                raise Unusable(f"{path}: the columns are not those of this version: {table.fieldnames}")
+            rows = []
+            for fields in table:
+                if "" in fields:
+                    raise Unusable(f"{path}, line {table.line_num}: the row has more fields than the header")
+                rows.append(kind(**{name: parse(name, text, table.line_num) for name, text in fields.items()}))
+            return rows
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise Unusable(f"{path} is no CSV: {error}") from None
 
 
 def measured_row(base, point, work, meter, grid):
@@ -844,16 +868,22 @@ def spread(values):
 
 
 def compare(before, after, tolerance):
-    """Of the points that both runs have: (first, second, whether their spreads overlap or are at most `tolerance` apart)."""
+    """Of the points that both runs have: (first, second, whether their spreads overlap once each low end is taken lower by the share `tolerance`)."""
     earlier = {row.key: row for row in before if row.per_token is not None}
     pairs = [(earlier[row.key], row) for row in after if row.per_token is not None and row.key in earlier]
     if any((one.unit, one.stand_in, one.device) != (two.unit, two.stand_in, two.device) for one, two in pairs):
-        raise ValueError("the two runs do not come from the same kind of device and meter")
+        raise Unusable("the two runs do not come from the same kind of device and meter")
 
     def overlap(one, two):
         return one.per_token_low * (1 - tolerance) <= two.per_token_high
 
     return [(one, two, overlap(one, two) and overlap(two, one)) for one, two in pairs]
+
+
+def alone(rows, other):
+    """The points with a value in `rows` alone."""
+    there = {row.key for row in other if row.per_token is not None}
+    return [row for row in rows if row.per_token is not None and row.key not in there]
 
 
 # ---------------------------------------------------------------- figure
@@ -974,6 +1004,25 @@ def report(folder, rows, answer):
             print(f"{line.quantity:24} {line.median:.4g} (median of {line.ratios}), {line.least:.4g} to {line.most:.4g}{'  STAND-IN' if stand_in else ''}")
 
 
+def resumed(path, shared):
+    """The rows of a run that was cut off. One under other conditions is refused: its points and the ones to come would make ratios of two things."""
+    if not path.exists():
+        return []
+    rows = read_rows(path)
+    for name, now in shared.items():
+        other = next((then for row in rows if (then := getattr(row, name)) != now), None)
+        if other is not None:
+            raise SystemExit(f"measure: {path} has {name} {other}, and this run would have {now}: resume as it began, or give another --out")
+    return rows
+
+
+def same_depth(rows, name, facts):
+    """Refuses a model that has lost other layers than in the rows that are there: its ratios would be of two models."""
+    for row in rows:
+        if row.model == name and row.layers != facts["layers"]:
+            raise SystemExit(f"measure: {name} was measured with {row.layers} layers, and now {facts['layers']} fit: give another --out, or free the memory")
+
+
 def run(arguments):
     """Measures model after model; the table is written anew after each point, so that a run can be cut off and resumed."""
     ends = time.monotonic() + arguments.budget
@@ -981,15 +1030,15 @@ def run(arguments):
     changed = {name: getattr(arguments, name) for name in ("seconds", "repetitions") if getattr(arguments, name)}
     grid = dataclasses.replace(grid, **changed)
     bench = Bench(arguments.tiny, arguments.seed)
-    meter = find_meter(bench.uuid())
+    meter = find_meter(bench.uuid(), arguments.tiny)
     # A toy's energy is no one's, whatever meters it.
     stand_in = "toy model" if arguments.tiny else "no"
     if meter.stand_in:
         stand_in = f"toy model, {meter.name}"
     path = out_file(arguments.out, "points.csv", stand_in != "no")
-    rows = read_rows(path) if arguments.resume and path.exists() else []
-    done = {(row.model, row.mode, row.batch, row.cached, row.new) for row in rows}
     shared = {**bench.versions(), **meter.device(), "unit": meter.unit, "meter": meter.name, "stand_in": stand_in, "seed": arguments.seed}
+    rows = resumed(path, shared) if arguments.resume else []
+    done = {(row.model, row.mode, row.batch, row.cached, row.new) for row in rows}
 
     def keep(row):
         rows.append(row)
@@ -1003,6 +1052,7 @@ def run(arguments):
         empty = watch_idle(meter, grid.idle_s)
         keep(Row(f"{name}, not built", "idle", mean_w=significant(empty), started_utc=now_utc(), **shared))
         facts = bench.build(shapes[name])
+        same_depth(rows, name, facts)
         idle = significant(watch_idle(meter, grid.idle_s))
         base = Row(name, "idle", mean_w=idle, idle_w=idle, started_utc=now_utc(), **shared, **facts)
         keep(base)
@@ -1043,9 +1093,17 @@ def main():
     comparing = commands.add_parser("compare", help="two runs against their spreads; needs no torch")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
-    comparing.add_argument("--tolerance", type=float, default=0.05, help="how far apart the spreads may be (default: %(default)s)")
+    comparing.add_argument("--tolerance", type=float, default=0.05, help="how far apart the spreads may be, as a share (default: %(default)s)")
     arguments = parser.parse_args()
+    try:
+        sys.exit(execute(arguments, parser))
+    except (OSError, Unusable) as error:
+        print(f"measure: {error}", file=sys.stderr)
+        sys.exit(2)
 
+
+def execute(arguments, parser):
+    """Runs the command that was named; its exit code."""
     if arguments.command == "run":
         known = TINY_SHAPES if arguments.tiny else SHAPES
         if unknown := set(arguments.models or ()) - set(known):
@@ -1057,13 +1115,28 @@ def main():
             parser.error(f"{arguments.out} has no points.csv")
         report(arguments.out, read_rows(arguments.out / found[0]), arguments.answer)
     else:
-        pairs = compare(read_rows(arguments.before), read_rows(arguments.after), arguments.tolerance)
-        for one, two, within in pairs:
-            drift = two.per_token / one.per_token - 1
-            print(f"{'within ' if within else 'OUTSIDE'} {drift:+7.1%}  {one.model} {one.mode} batch {one.batch} cached {one.cached} new {one.new}")
-        outside = sum(not within for _, _, within in pairs)
-        print(f"{len(pairs) - outside} within their spreads and {arguments.tolerance:.0%} of each other, {outside} outside")
-        sys.exit(1 if outside or not pairs else 0)
+        return told(read_rows(arguments.before), read_rows(arguments.after), arguments.tolerance)
+    return 0
+
+
+def told(before, after, tolerance):
+    """Prints how a second run compares with a first; 0 where every point is in both and agrees, otherwise 1."""
+    pairs = compare(before, after, tolerance)
+    single = [("FIRST ", row) for row in alone(before, after)] + [("SECOND", row) for row in alone(after, before)]
+
+    def point(row):
+        return f"{row.model}, {row.layers} layers, {row.mode} batch {row.batch} cached {row.cached} new {row.new}"
+
+    for one, two, within in pairs:
+        print(f"{'agree      ' if within else 'DIFFER     '} {two.per_token / one.per_token - 1:+7.1%}  {point(one)}")
+    for where, row in single:
+        print(f"{where} ALONE          {point(row)}")
+    agree = sum(within for _, _, within in pairs)
+    print(
+        f"{agree} agree: their spreads, from the least to the most of the repetitions, overlap or are at most {tolerance:.0%} apart; "
+        f"{len(pairs) - agree} differ; {len(single)} have a value in one of the two alone"
+    )
+    return 0 if pairs and agree == len(pairs) and not single else 1
 
 
 if __name__ == "__main__":
