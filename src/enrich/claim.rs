@@ -7,10 +7,11 @@ use std::time::Instant;
 use super::Enricher;
 use super::emission::{self, Emission, Share};
 use super::plan::{Plan, PlannedSpan};
+use super::service::Services;
 use super::settle::Reports;
 use super::tally::Tally;
 use super::traces::TraceClaim;
-use crate::genai::{Claims, Dialect, Memory, Role, Status};
+use crate::genai::{Claims, Dialect, Memory, Role, SpanId, Status, TraceId};
 use crate::trace::ledger::PassedRoot;
 
 /// The memory of calls. Shared by everything that must count a call once, and kept when a configuration is reloaded.
@@ -65,7 +66,7 @@ struct Booking {
     /// Which of the request's reports it is: one that was acknowledged before, with another request, is not booked again.
     report: Option<usize>,
     /// The ids of its trace and span, where it is a call that is no report: booked once, too.
-    sighting: Option<([u8; 16], [u8; 8])>,
+    sighting: Option<(TraceId, SpanId)>,
 }
 
 impl Booking {
@@ -87,13 +88,13 @@ impl Booking {
 }
 
 impl Claim {
-    pub(super) fn new(
+    pub(super) fn new<'a>(
         enricher: &Enricher,
-        plan: &Plan<'_>,
+        plan: &Plan<'a>,
         settled: Option<(SharedMemory, &Reports, Claims)>,
-        now: Instant,
+        (services, now): (&mut Services<'a>, Instant),
     ) -> Self {
-        let (emissions, shares) = emission::of(enricher, plan);
+        let (emissions, shares) = emission::of(enricher, plan, services);
         let mut bookings: Vec<Booking> =
             plan.spans().iter().zip(shares).map(|(span, share)| Booking::of(span, share)).collect();
         let memory = settled.map(|(memory, reports, claims)| {
@@ -144,20 +145,26 @@ impl Claim {
         let mut memory = lock(&memory);
         let is_first = memory.confirm(&claims);
         book(&is_first);
-        let is_new = |booking: &Booking| match (booking.report, &booking.sighting) {
+        let is_new = |booking: &Booking| match (booking.report, booking.sighting) {
             (Some(report), _) => is_first.get(report).copied().unwrap_or(true),
-            (None, Some((trace, span))) => memory.is_first_sighting((trace, span), self.now),
+            (None, Some(ids)) => memory.is_first_sighting(ids, self.now),
             (None, None) => true,
         };
         self.bookings.iter().map(is_new).collect()
     }
 }
 
+impl PlannedSpan<'_> {
+    /// Its ids, where both are valid.
+    pub(super) fn ids(&self) -> Option<(TraceId, SpanId)> {
+        TraceId::read(self.fields.trace_id).zip(SpanId::read(self.fields.span_id))
+    }
+}
+
 /// The ids of a call that carries no usage, where they are valid: without usage it is no report.
-pub(super) fn sighting(span: &PlannedSpan<'_>) -> Option<([u8; 16], [u8; 8])> {
+pub(super) fn sighting(span: &PlannedSpan<'_>) -> Option<(TraceId, SpanId)> {
     let is_call = matches!(span.status, Status::NoTokens | Status::Error);
-    let ids = span.fields.trace_id.try_into().ok().zip(span.fields.span_id.try_into().ok());
-    ids.filter(|(trace, _)| is_call && *trace != [0; 16])
+    if is_call { span.ids() } else { None }
 }
 
 impl Books {

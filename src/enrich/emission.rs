@@ -10,6 +10,7 @@ use super::plan::{Plan, PlannedSpan};
 use super::price::Priced;
 use super::scope::Places;
 use super::served::Served;
+use super::service::Services;
 use super::tally::TokenClass;
 use crate::factors::{ModelId, ProviderHint, Tier, ZoneId};
 use crate::genai::{Keyed, Status, adjusted_count};
@@ -139,12 +140,11 @@ impl Emission {
 impl Taken {
     fn of(span: &PlannedSpan<'_>, priced: &Priced) -> Self {
         let estimate = &priced.estimate;
-        let ids = span.fields.trace_id.try_into().ok().zip(span.fields.span_id.try_into().ok());
         Self {
             energy_j: estimate.energy_wh.map(|energy| energy.value().get() * JOULES),
             co2e_g: [estimate.co2e_g.value(), estimate.co2e_g.low(), estimate.co2e_g.high()].map(|grams| grams.get()),
             embodied_co2e_g: estimate.embodied_co2e_g.map(|grams| grams.value().get()),
-            ids: ids.filter(|(trace_id, _)| *trace_id != [0; 16]),
+            ids: span.ids().map(|(trace_id, span_id)| (trace_id.bytes(), span_id.bytes())),
         }
     }
 }
@@ -162,8 +162,12 @@ struct Key<'a> {
 
 /// The emissions of a settled request, and what each of its spans adds to them; `None` for spans that are no call.
 /// `service` and attributes are read from spans that count, and from those alone.
-pub(super) fn of<'a>(enricher: &Enricher, plan: &Plan<'a>) -> (Vec<Emission>, Vec<Option<Share>>) {
-    let mut reader = LabelReader::new(&enricher.labels, &enricher.scopes.keys, plan.request);
+pub(super) fn of<'a>(
+    enricher: &Enricher,
+    plan: &Plan<'a>,
+    services: &mut Services<'a>,
+) -> (Vec<Emission>, Vec<Option<Share>>) {
+    let mut reader = LabelReader::new(&enricher.labels, &enricher.scopes.keys, plan.request, services);
     let mut places: HashMap<Key<'a>, usize, Keyed> = HashMap::default();
     let mut emissions = Vec::new();
     let shares = plan.spans().iter().map(|span| {

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::service::Services;
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value};
-use crate::semconv::read;
 
 /// `Resource.attributes` and `Span.attributes`.
 const OF_RESOURCE: u32 = 1;
@@ -75,22 +75,33 @@ pub(super) struct LabelReader<'s, 'a> {
     /// More attributes.
     scoped: &'s [String],
     request: &'a [u8],
+    services: &'s mut Services<'a>,
     /// The resource that was read last, by where it starts.
     last: Option<(usize, Said<'a>)>,
 }
 
 impl<'s, 'a> LabelReader<'s, 'a> {
-    pub(super) const fn new(settings: &'s LabelSettings, scoped: &'s [String], request: &'a [u8]) -> Self {
-        Self { settings, scoped, request, last: None }
+    pub(super) const fn new(
+        settings: &'s LabelSettings,
+        scoped: &'s [String],
+        request: &'a [u8],
+        services: &'s mut Services<'a>,
+    ) -> Self {
+        Self { settings, scoped, request, services, last: None }
     }
 
     /// What the span at `at` says.
     pub(super) fn read(&mut self, at: &SpanAt) -> Said<'a> {
         let mut said = self.of_resource(at.resource);
-        if !self.settings.attributes.is_empty() || !self.scoped.is_empty() {
+        if self.has_attributes() {
             self.read_attributes(at.span, OF_SPAN, &mut said);
         }
         said
+    }
+
+    /// Whether anybody asks for more than the service.
+    fn has_attributes(&self) -> bool {
+        !self.settings.attributes.is_empty() || !self.scoped.is_empty()
     }
 
     fn of_resource(&mut self, resource: Option<Extent>) -> Said<'a> {
@@ -102,7 +113,10 @@ impl<'s, 'a> LabelReader<'s, 'a> {
             Some((start, said)) if *start == resource.start => said.clone(),
             _ => {
                 let mut said = none;
-                self.read_attributes(resource, OF_RESOURCE, &mut said);
+                said.labels.service = self.services.of(Some(resource));
+                if self.has_attributes() {
+                    self.read_attributes(resource, OF_RESOURCE, &mut said);
+                }
                 self.last = Some((resource.start, said.clone()));
                 said
             }
@@ -118,50 +132,35 @@ impl<'s, 'a> LabelReader<'s, 'a> {
                 continue;
             }
             let Ok((key, Some(value))) = value::key_value(self.request, pair) else { continue };
-            if number == OF_RESOURCE && key == read::SERVICE_NAME.as_bytes() {
-                said.labels.service = self.text(value);
-            }
             for (chosen, label) in self.settings.attributes.iter().zip(&mut said.labels.attributes) {
                 if chosen.key.as_bytes() == key {
-                    *label = self.text(value);
+                    *label = shortened(text(self.request, value));
                 }
             }
             for (_, scoped) in self.scoped.iter().zip(&mut said.scoped).filter(|(it, _)| it.as_bytes() == key) {
-                *scoped = self.whole(value);
+                *scoped = text(self.request, value);
             }
-        }
-    }
-
-    /// As [`Self::text`], and not cut before [`LONGEST_SCOPED`] and one more.
-    fn whole(&self, value: Extent) -> Text<'a> {
-        match value::any(self.request, value) {
-            Ok(Any::String(bytes)) => String::from_utf8_lossy(bytes.get(..=LONGEST_SCOPED).unwrap_or(bytes)),
-            _ => self.text(value),
-        }
-    }
-
-    fn text(&self, value: Extent) -> Text<'a> {
-        match value::any(self.request, value) {
-            Ok(Any::String(bytes)) => text_of(bytes),
-            Ok(Any::Bool(flag)) => if flag { "true" } else { "false" }.into(),
-            Ok(Any::Int(int)) => int.to_string().into(),
-            Ok(Any::Double(double)) => double.to_string().into(),
-            // Bytes, lists and maps are no label.
-            Ok(Any::Other | Any::Empty) | Err(_) => Text::default(),
         }
     }
 }
 
-/// Cut at a character's boundary; what is not UTF-8 is replaced.
-fn text_of(bytes: &[u8]) -> Text<'_> {
-    let head = bytes.get(..LONGEST_LABEL).unwrap_or(bytes);
-    match std::str::from_utf8(head) {
-        Ok(text) => text.into(),
-        // Nothing but a character that was cut through.
-        Err(error) if error.error_len().is_none() && bytes.len() > LONGEST_LABEL => {
-            String::from_utf8_lossy(head.get(..error.valid_up_to()).unwrap_or_default())
-        }
-        Err(_) => cut(&String::from_utf8_lossy(head)).to_owned().into(),
+/// A value as text; bytes, lists and maps are none. What is not UTF-8 is replaced.
+pub(super) fn text<'a>(request: &'a [u8], value: Extent) -> Text<'a> {
+    match value::any(request, value) {
+        Ok(Any::String(bytes)) => String::from_utf8_lossy(bytes),
+        Ok(Any::Bool(flag)) => if flag { "true" } else { "false" }.into(),
+        Ok(Any::Int(int)) => int.to_string().into(),
+        Ok(Any::Double(double)) => double.to_string().into(),
+        Ok(Any::Other | Any::Empty) | Err(_) => Text::default(),
+    }
+}
+
+/// A text as a label has it.
+pub(super) fn shortened(text: Text<'_>) -> Text<'_> {
+    match text {
+        Cow::Borrowed(whole) => cut(whole).into(),
+        Cow::Owned(whole) if whole.len() > LONGEST_LABEL => cut(&whole).to_owned().into(),
+        Cow::Owned(whole) => whole.into(),
     }
 }
 
@@ -175,16 +174,25 @@ pub(super) fn cut(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn label(bytes: &[u8]) -> String {
+        // A string value, as an `AnyValue` has it.
+        let mut value = vec![0x0a];
+        value::append_varint(&mut value, bytes.len() as u64);
+        value.extend_from_slice(bytes);
+        let extent = Extent { prefix: 0, start: 0, end: value.len() };
+        shortened(text(&value, extent)).into_owned()
+    }
+
     #[test]
     fn a_long_value_is_cut_between_characters() {
-        assert_eq!(text_of("é".repeat(100).as_bytes()), "é".repeat(64));
-        assert_eq!(text_of(format!("a{}", "é".repeat(100)).as_bytes()), format!("a{}", "é".repeat(63)));
-        assert_eq!(text_of(&[b'x'; LONGEST_LABEL]), "x".repeat(LONGEST_LABEL));
+        assert_eq!(label("é".repeat(100).as_bytes()), "é".repeat(64));
+        assert_eq!(label(format!("a{}", "é".repeat(100)).as_bytes()), format!("a{}", "é".repeat(63)));
+        assert_eq!(label(&[b'x'; LONGEST_LABEL]), "x".repeat(LONGEST_LABEL));
     }
 
     #[test]
     fn bytes_that_are_no_text_are_replaced_and_stay_within_the_length() {
-        assert_eq!(text_of(b"ab\xffcd"), "ab\u{fffd}cd");
-        assert!(text_of(&[0xff; 1000]).len() <= LONGEST_LABEL);
+        assert_eq!(label(b"ab\xffcd"), "ab\u{fffd}cd");
+        assert!(label(&[0xff; 1000]).len() <= LONGEST_LABEL);
     }
 }

@@ -14,6 +14,7 @@ mod root;
 mod rounding;
 mod scope;
 mod served;
+mod service;
 mod settle;
 mod summary;
 mod tally;
@@ -51,6 +52,7 @@ use known::KnownSets;
 use receipt::ReceiptWriter;
 use root::RootWriter;
 use scope::Scopes;
+use service::Services;
 use terms::SharedTerms;
 
 /// How spans are enriched.
@@ -206,22 +208,24 @@ impl Enricher {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`Enricher::plan`] would have found.
     pub fn settle(&self, plan: &mut Plan<'_>, now: Instant) -> Result<Claim, WireError> {
         let reports = plan.reports(&self.names)?;
+        let mut services = Services::new(plan.request);
         if reports.is_empty() {
-            let roots = self.roots(plan, now)?;
-            let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), now)?;
+            let roots = self.roots(plan, &mut services, now)?;
+            let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), (&mut services, now))?;
             let has_calls = plan.spans().iter().any(|span| claim::sighting(span).is_some());
             let settled = has_calls.then(|| (Arc::clone(&self.memory), &reports, Claims::default()));
-            return Ok(Claim::new(self, plan, settled, now).with_traces(traces));
+            return Ok(Claim::new(self, plan, settled, (&mut services, now)).with_traces(traces));
         }
         let mut memory = lock(&self.memory);
         let claims = plan.settle(&reports, &mut memory, now);
         // In one with the memory, so that nobody books in between: what is new to it is not in the ledger.
-        let roots = self.roots(plan, now)?;
+        let roots = self.roots(plan, &mut services, now)?;
         let is_new = traces::unbooked(&memory, &claims, &roots);
         drop(memory);
         let of_spans = reports.of_spans(plan.spans.len(), plan.enriched.len());
-        let traces = self.settle_traces(plan, roots, (of_spans, &is_new), now)?;
-        Ok(Claim::new(self, plan, Some((Arc::clone(&self.memory), &reports, claims)), now).with_traces(traces))
+        let traces = self.settle_traces(plan, roots, (of_spans, &is_new), (&mut services, now))?;
+        let settled = Some((Arc::clone(&self.memory), &reports, claims));
+        Ok(Claim::new(self, plan, settled, (&mut services, now)).with_traces(traces))
     }
 
     /// The processor's id as configured.

@@ -8,15 +8,16 @@ use crate::factors::{
     Boundary, Deployment, Match, MeteredEnergy, ModelId, ModelKind, Moment, Place, PlaceQuery, Resolution, region_hint,
 };
 use crate::genai::{Hits, Meaning, Meanings};
-use crate::otlp::value::{self, Any};
-use crate::otlp::{Field, Reader, SpanAt, Value};
-use crate::semconv::read;
+use crate::otlp::SpanAt;
+use crate::otlp::value::Any;
 use crate::units::{TokenUsage, WattHours};
 
 use super::Enricher;
 use super::known::Known;
+use super::labels::Text;
 use super::plan::PlannedSpan;
 use super::served::{Served, ServedBy};
+use super::service::service;
 
 /// Where spans carry the energy that somebody metered.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,7 +171,7 @@ impl Enricher {
             model,
             site: deployment
                 .and_then(Deployment::site)
-                .or_else(|| self.registry.site_of_service(self.service_with_site(named.request, &span.at)?)),
+                .or_else(|| self.registry.site_of_service(&self.service_with_site(named.request, &span.at)?)),
             span_region: named.string(Meaning::CloudRegion),
             server_address: named.string(Meaning::ServerAddress),
             region_hint: found.and_then(|found| found.region_hint),
@@ -223,21 +224,8 @@ impl Enricher {
     }
 
     /// The service that called; resources are read only where some service has a site.
-    fn service_with_site<'a>(&self, request: &'a [u8], at: &SpanAt) -> Option<&'a str> {
-        if !self.registry.has_service_sites() {
-            return None;
-        }
-        let mut reader = Reader::within(request, at.resource?);
-        while let Ok(Some(field)) = reader.field() {
-            if let Field { number: 1, value: Value::Bytes(pair) } = field
-                && let Ok((key, Some(value))) = value::key_value(request, pair)
-                && key == read::SERVICE_NAME.as_bytes()
-                && let Ok(Any::String(name)) = value::any(request, value)
-            {
-                return std::str::from_utf8(name).ok();
-            }
-        }
-        None
+    fn service_with_site<'a>(&self, request: &'a [u8], at: &SpanAt) -> Option<Text<'a>> {
+        self.registry.has_service_sites().then(|| service(request, at.resource))
     }
 }
 

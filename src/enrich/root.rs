@@ -5,7 +5,7 @@ use super::receipt::Band;
 use super::rounding::round_significant;
 use crate::otlp::value::{self, append_bool, append_double, append_int, append_string};
 use crate::otlp::{Extent, Reader, SpanAt, WireError, walk};
-use crate::semconv::{out, read};
+use crate::semconv::out;
 use crate::trace::Range;
 use crate::trace::ledger::Account;
 
@@ -78,21 +78,6 @@ pub(super) fn trace_id(request: &[u8], span: Extent) -> Result<&[u8], WireError>
         trace_id = id;
     }
     Ok(trace_id)
-}
-
-/// `service.name` of a resource; empty where nobody says, or not in UTF-8.
-pub(super) fn service(request: &[u8], resource: Option<Extent>) -> &str {
-    let Some(resource) = resource else { return "" };
-    let mut reader = Reader::within(request, resource);
-    while let Ok(Some((_, pair))) = reader.find(1) {
-        if let Ok((key, Some(value))) = value::key_value(request, pair)
-            && key == read::SERVICE_NAME.as_bytes()
-            && let Ok(value::Any::String(name)) = value::any(request, value)
-        {
-            return std::str::from_utf8(name).unwrap_or_default();
-        }
-    }
-    ""
 }
 
 /// Writes totals on roots.

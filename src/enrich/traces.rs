@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use super::Enricher;
 use super::comparison;
+use super::labels::Text;
 use super::plan::{Plan, PlannedSpan};
 use super::root;
-use super::terms::{Asked, Shared, Terms};
+use super::service::Services;
+use super::terms::{Asked, Terms};
 use crate::genai::{Claims, Keyed, Memory, SpanId, Status, TraceId};
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError};
@@ -73,13 +75,28 @@ pub(super) struct RootTotals {
 pub(super) struct Root<'a> {
     at: SpanAt,
     trace_id: TraceKey,
-    service: &'a str,
+    service: Text<'a>,
     account: Account,
+}
+
+/// Where roots come from, kept once for those of one resource, which follow each other.
+#[derive(Debug, Default)]
+struct Origin {
+    resource: Option<Extent>,
+    service: Arc<str>,
+    bytes: Arc<[u8]>,
+}
+
+impl Origin {
+    fn of(request: &[u8], root: &Root<'_>) -> Self {
+        let bytes = root.at.resource.map(|resource| value::slice(request, resource)).unwrap_or_default();
+        Self { resource: root.at.resource, service: root.service.as_ref().into(), bytes: bytes.into() }
+    }
 }
 
 impl Root<'_> {
     /// What is kept of it until its trace is quiet; `None` for one without a valid id, which nothing can stand under.
-    fn passed(&self, request: &[u8]) -> Result<Option<PassedRoot>, WireError> {
+    fn passed(&self, request: &[u8], origin: &Origin) -> Result<Option<PassedRoot>, WireError> {
         let (mut span_id, mut end_ns) = (None, 0);
         let mut reader = Reader::within(request, self.at.span);
         while let Some(field) = reader.field()? {
@@ -89,13 +106,12 @@ impl Root<'_> {
                 _ => {}
             }
         }
-        let resource = self.at.resource.map(|resource| value::slice(request, resource)).unwrap_or_default();
         Ok(span_id.map(|span_id| PassedRoot {
             trace_id: self.trace_id,
             span_id: span_id.bytes(),
             end_ns,
-            service: self.service.into(),
-            resource: resource.into(),
+            service: Arc::clone(&origin.service),
+            resource: Arc::clone(&origin.bytes),
         }))
     }
 }
@@ -106,7 +122,7 @@ pub(super) struct TraceClaim {
     ledger: SharedLedger,
     entries: Vec<Entry>,
     /// Roots that passed, with their service.
-    roots: Vec<(TraceKey, Box<str>)>,
+    roots: Vec<(TraceKey, Arc<str>)>,
     /// The same for who sums up, also those of traces that nothing is known of.
     passed: Vec<PassedRoot>,
     now: Instant,
@@ -147,7 +163,12 @@ impl TraceClaim {
 impl Enricher {
     /// The roots of a request whose traces may be known, with what acknowledged requests said of them. Where nothing was
     /// ever booked, only the request's own calls can make a trace known.
-    pub(super) fn roots<'a>(&self, plan: &mut Plan<'a>, now: Instant) -> Result<Vec<Root<'a>>, WireError> {
+    pub(super) fn roots<'a>(
+        &self,
+        plan: &mut Plan<'a>,
+        services: &mut Services<'a>,
+        now: Instant,
+    ) -> Result<Vec<Root<'a>>, WireError> {
         let has_calls = !plan.spans.is_empty() || !plan.enriched.is_empty();
         if !self.ledger.is_kept || !(has_calls || self.ledger.has_traces()) {
             return Ok(Vec::new());
@@ -161,16 +182,10 @@ impl Enricher {
         }
         let mut roots = Vec::with_capacity(found.len());
         let ledger = self.ledger.lock();
-        let mut last: Option<(Option<Extent>, &'a str)> = None;
         for at in &found {
             let Some(trace_id) = TraceId::read(root::trace_id(plan.request, at.span)?) else { continue };
-            // Roots of one resource follow each other.
-            let service = match last {
-                Some((resource, service)) if resource == at.resource => service,
-                _ => root::service(plan.request, at.resource),
-            };
-            last = Some((at.resource, service));
-            let account = ledger.account(&trace_id.bytes(), service, now);
+            let service = services.of(at.resource);
+            let account = ledger.account(&trace_id.bytes(), &service, now);
             if account.has_calls() || has_calls || self.ledger.is_watched {
                 roots.push(Root { at: *at, trace_id: trace_id.bytes(), service, account });
             }
@@ -185,12 +200,12 @@ impl Enricher {
         plan: &mut Plan<'a>,
         mut roots: Vec<Root<'a>>,
         (reports, is_new): (Vec<Option<usize>>, &[bool]),
-        now: Instant,
+        (services, now): (&mut Services<'a>, Instant),
     ) -> Result<Option<TraceClaim>, WireError> {
         if !self.ledger.is_kept || (roots.is_empty() && plan.spans.is_empty() && plan.enriched.is_empty()) {
             return Ok(None);
         }
-        let entries = self.entries(plan, reports);
+        let entries = self.entries(plan, reports, services);
         let of_trace: HashMap<TraceKey, usize, Keyed> =
             roots.iter().enumerate().map(|(at, root)| (root.trace_id, at)).collect();
         for entry in entries.iter().filter(|_| !of_trace.is_empty()) {
@@ -205,12 +220,20 @@ impl Enricher {
             }
         }
         let (mut claimed, mut passed) = (Vec::new(), Vec::new());
+        let mut origin: Option<Origin> = None;
         for root in roots {
+            if !self.ledger.is_watched && !root.account.has_calls() {
+                continue;
+            }
+            let origin = match &mut origin {
+                Some(known) if known.resource == root.at.resource => &*known,
+                other => other.insert(Origin::of(plan.request, &root)),
+            };
             if self.ledger.is_watched {
-                passed.extend(root.passed(plan.request)?);
+                passed.extend(root.passed(plan.request, origin)?);
             }
             if root.account.has_calls() {
-                claimed.push((root.trace_id, root.service.into()));
+                claimed.push((root.trace_id, Arc::clone(&origin.service)));
                 if !self.root_writer.has_totals(plan.request, root.at.span)? {
                     plan.totals.push(RootTotals { at: root.at, account: root.account });
                 }
@@ -223,19 +246,19 @@ impl Enricher {
     }
 
     /// The calls of a request as its traces' ledger takes them.
-    fn entries(&self, plan: &Plan<'_>, reports: Vec<Option<usize>>) -> Vec<Entry> {
+    fn entries<'a>(&self, plan: &Plan<'a>, reports: Vec<Option<usize>>, services: &mut Services<'a>) -> Vec<Entry> {
         let conversations = Conversations::of(plan);
         self.terms.hold(|shared| {
-            let mut services = Services { request: plan.request, last: None };
+            let mut service: Option<(Option<Extent>, Arc<str>)> = None;
             let spans = plan.spans.iter().map(|span| (span, false));
             let spans = spans.chain(plan.enriched.iter().map(|span| (span, true)));
             let mut entries = Vec::with_capacity(plan.spans.len());
             for ((span, is_enriched), report) in spans.zip(reports) {
                 let Some(standing) = standing(span.status) else { continue };
-                let (Some(trace_id), Some(span_id)) =
-                    (TraceId::read(span.fields.trace_id), SpanId::read(span.fields.span_id))
-                else {
-                    continue;
+                let Some((trace_id, span_id)) = span.ids() else { continue };
+                let service = match &service {
+                    Some((known, service)) if *known == span.at.resource => service,
+                    _ => &service.insert((span.at.resource, shared.name(&services.of(span.at.resource)))).1,
                 };
                 let figures = if is_enriched { self.written(plan.request, span.at.span) } else { estimated(span) };
                 let call = span.call.as_ref();
@@ -246,7 +269,7 @@ impl Enricher {
                     span_id: span_id.bytes(),
                     parent_id: SpanId::read(span.fields.parent_id).map(SpanId::bytes),
                     name: shared.name(std::str::from_utf8(span.fields.name).unwrap_or_default()),
-                    service: services.of(span.at.resource, shared),
+                    service: Arc::clone(service),
                     time_ns: (span.fields.start_ns, span.fields.end_ns),
                     status: span.status.name(),
                     share: Share { standing, usage: usage(span, standing), figures },
@@ -315,25 +338,6 @@ fn estimated(span: &PlannedSpan<'_>) -> Figures {
     let has_value = matches!(span.status, Status::Ok | Status::Repriced);
     let priced = span.call.as_ref().and_then(|call| call.priced.as_ref()).filter(|_| has_value);
     priced.map(|priced| comparison::figures_of(&priced.estimate)).unwrap_or_default()
-}
-
-/// The service of each span: those of one resource follow each other.
-struct Services<'a> {
-    request: &'a [u8],
-    last: Option<(Option<Extent>, Arc<str>)>,
-}
-
-impl Services<'_> {
-    fn of(&mut self, resource: Option<Extent>, shared: &mut Shared) -> Arc<str> {
-        match &self.last {
-            Some((known, service)) if *known == resource => Arc::clone(service),
-            _ => {
-                let service = shared.name(root::service(self.request, resource));
-                self.last = Some((resource, Arc::clone(&service)));
-                service
-            }
-        }
-    }
 }
 
 /// Conversations that spans of a request name. A call that names none is of the one that all others of its trace name:

@@ -33,7 +33,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("config", &["document", "otlp", "semconv", "units"]),
     pure("budget", &["units"]).on(&["jiff", "serde"]),
     impure("rejection", &["wire"]),
-    impure("telemetry", &["budget", "otlp", "units"]),
+    impure("telemetry", &["budget", "keyed", "otlp", "units"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
     impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "telemetry", "trace", "units"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),

@@ -10,7 +10,11 @@ use super::spans::{double, spans, truth, whole, word};
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     pub trace_id: Vec<u8>,
-    pub co2e_g: f64,
+    /// Low end, value, high end.
+    pub co2e_g: [f64; 3],
+    /// Likewise.
+    pub energy_wh: [f64; 3],
+    pub embodied_co2e_g: f64,
     pub has_value: bool,
     pub calls: i64,
     pub unknown: i64,
@@ -90,12 +94,28 @@ impl Oracle {
         assert_eq!(whole(root, &key("unknown_calls")), Some(known.unknown), "{known:?}");
         assert_eq!(whole(root, &key("input_tokens")), Some(known.input), "{known:?}");
         assert_eq!(whole(root, &key("output_tokens")), Some(known.output), "{known:?}");
-        match double(root, &key("co2e_g")) {
-            Some(co2e_g) => assert!(known.has_value && near(co2e_g, known.co2e_g), "{co2e_g}: {known:?}"),
-            None => assert!(!known.has_value, "{known:?}"),
+        let [low, value, high] = known.co2e_g;
+        let sums = [("co2e_low_g", low), ("co2e_g", value), ("co2e_high_g", high), ("energy_wh", known.energy_wh[1])];
+        for (name, sum) in sums {
+            match double(root, &key(name)) {
+                Some(told) => assert!(known.has_value && near(told, sum), "{name} {told}: {known:?}"),
+                None => assert!(!known.has_value, "no {name}: {known:?}"),
+            }
         }
+        assert_eq!(word(root, &key("band")), known.has_value.then(|| band(value).to_owned()), "{known:?}");
         let is_whole = known.unknown == 0 && !known.came_back && known.services.iter().all(|other| other == service);
         assert_eq!(truth(root, &key("complete")), Some(is_whole), "{service}: {known:?}");
+    }
+}
+
+/// The band of a sum in grams, by the names' own table.
+fn band(co2e_g: f64) -> &'static str {
+    match co2e_g {
+        ..0.01 => "very_low",
+        ..0.1 => "low",
+        ..1.0 => "medium",
+        ..10.0 => "high",
+        _ => "very_high",
     }
 }
 
@@ -108,10 +128,16 @@ fn add(known: &mut Known, service: &str, span: &Span) {
     let Some(status) = word(span, "gramtrace.status") else { return };
     assert!(matches!(status.as_str(), "ok" | "unknown_model"), "{status}");
     known.calls += 1;
-    match double(span, "gramtrace.co2e_g") {
-        Some(co2e_g) => {
-            known.co2e_g += co2e_g;
+    let figure = |name: &str| double(span, &format!("gramtrace.{name}"));
+    match figure("co2e_g") {
+        Some(_) => {
             known.has_value = true;
+            let sums = known.co2e_g.iter_mut().chain(&mut known.energy_wh).chain([&mut known.embodied_co2e_g]);
+            let of_co2e = ["co2e_low_g", "co2e_g", "co2e_high_g"];
+            let of_energy = ["energy_low_wh", "energy_wh", "energy_high_wh"];
+            for (sum, name) in sums.zip(of_co2e.into_iter().chain(of_energy).chain(["embodied_co2e_g"])) {
+                *sum += figure(name).unwrap();
+            }
         }
         None => known.unknown += 1,
     }

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
 use super::Hop;
-use super::spans::{call, double, plain, request, request_of, spans, text, truth, value, whole, word};
+use super::spans::{call, double, int, plain, request, request_of, spans, text, truth, value, whole, word};
 
 const MODEL: &str = "gpt-4o";
 
@@ -103,6 +103,23 @@ fn model_calls_of_another_service_than_the_roots_make_it_incomplete() {
     let apart = root(&hop.send(&request("shop", vec![plain(1, 1, 0)])));
     assert_eq!(together.attributes, apart.attributes);
     assert_eq!(truth(&apart, "gramtrace.trace.complete"), Some(false));
+}
+
+#[test]
+fn a_service_is_one_however_long_its_name_is_and_whatever_it_is_written_as() {
+    let long = "checkout-".repeat(40);
+    let spans = || vec![call(1, 2, 1, MODEL, (100, 10)), plain(1, 1, 0)];
+    assert_eq!(truth(&root(&hop().send(&request(&long, spans()))), "gramtrace.trace.complete"), Some(true));
+
+    // In one request a number, in the other one two names, of which the last counts.
+    let hop = hop();
+    let mut call = request("first", vec![call(1, 2, 1, MODEL, (100, 10))]);
+    call.resource_spans[0].resource.as_mut().unwrap().attributes.push(int("service.name", 7));
+    hop.send(&call);
+    let sent = hop.send(&request("7", vec![plain(1, 1, 0)]));
+    assert_eq!(truth(&root(&sent), "gramtrace.trace.complete"), Some(true));
+    let trace = hop.enricher.traces().lock().trace(&[1; 16], hop.now).unwrap();
+    assert_eq!(&*trace.calls[0].service, "7");
 }
 
 #[test]

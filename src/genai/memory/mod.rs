@@ -166,7 +166,7 @@ impl Memory {
     }
 
     /// Whether a call without usage, by the ids of its trace and span, is to be booked, which it is once.
-    pub fn is_first_sighting(&mut self, ids: (&[u8], &[u8]), now: Instant) -> bool {
+    pub fn is_first_sighting(&mut self, ids: SpanKey, now: Instant) -> bool {
         self.sightings.is_first(ids, self.ttl, now)
     }
 

@@ -1,10 +1,15 @@
 //! Names and values of labels: what a value may look like, and how a set of them is told from others.
 //! Values come from the network: they are cut and cleaned, whoever gives them.
 
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::super::roll::OTHER;
 use super::super::text::escape;
+use crate::keyed::Keyed;
 
 /// The labels that every series has.
 pub(super) const FIXED: [&str; 5] = ["service", "provider", "model", "zone", "tier"];
@@ -14,8 +19,10 @@ const TIER: usize = 4;
 const UNKNOWN: &str = "unknown";
 /// The longest value, in bytes.
 const LONGEST: usize = 128;
-/// Between values in a key: no value has it, since it is a control character.
-const SEPARATOR: char = '\u{1f}';
+
+/// The values of one set of labels, in the order of a schema. Borrowed where they are as they are told: what is booked
+/// has been booked before, nearly always.
+pub(super) type Values<'a> = SmallVec<[Cow<'a, str>; FIXED.len() + 4]>;
 
 /// The labels of one processor's series, with caps on their values; zones and tiers are closed sets.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,30 +65,25 @@ impl Schema {
     }
 
     /// The values of a booking, cleaned, in the order of this schema.
-    pub(super) fn values(&self, booking: &super::Booking<'_>) -> Vec<String> {
+    pub(super) fn values<'a>(&self, booking: &super::Booking<'a>) -> Values<'a> {
         let chosen = self.order.iter().map(|&at| booking.more_labels.get(at).map_or("", |value| &**value));
         booking.labels.into_iter().chain(chosen).map(cleaned).collect()
     }
 
     /// With what is many-valued folded away: services and configured labels, or everything but the tier.
-    pub(super) fn folded(&self, values: &[String], everything: bool) -> Vec<String> {
+    pub(super) fn folded<'a>(&self, values: &Values<'a>, everything: bool) -> Values<'a> {
         let folds = |place: usize| place != TIER && (everything || place == 0 || place >= FIXED.len());
-        let fold = |(place, value): (usize, &String)| if folds(place) { OTHER.to_owned() } else { value.clone() };
+        let fold = |(place, value): (usize, &Cow<'a, str>)| if folds(place) { OTHER.into() } else { value.clone() };
         values.iter().enumerate().map(fold).collect()
     }
 
-    /// What no other set of labels has.
-    pub(super) fn key(&self, values: &[String]) -> String {
-        let mut key = String::with_capacity(128);
-        for value in self.names.iter().map(|name| &**name).chain(values.iter().map(String::as_str)) {
-            key.push_str(value);
-            key.push(SEPARATOR);
-        }
-        key
+    /// By which a set of labels is found: whoever sends values does not know which of them meet.
+    pub(super) fn hash(&self, values: &Values<'_>) -> u64 {
+        Keyed.hash_one((&*self.names, values.as_slice()))
     }
 
     /// `service="checkout",provider="openai",..`
-    pub(super) fn rendered(&self, values: &[String]) -> String {
+    pub(super) fn rendered(&self, values: &Values<'_>) -> String {
         let mut text = String::with_capacity(160);
         for (place, value) in values.iter().enumerate() {
             if place > 0 {
@@ -97,17 +99,21 @@ impl Schema {
 }
 
 /// Cut at a character's boundary, without control characters; [`UNKNOWN`] where nothing is left.
-fn cleaned(value: &str) -> String {
+fn cleaned(value: &str) -> Cow<'_, str> {
     let value = value.trim();
     let end = (0..=LONGEST.min(value.len())).rev().find(|&end| value.is_char_boundary(end)).unwrap_or(0);
     let value = value.get(..end).unwrap_or_default();
     if value.is_empty() {
-        return UNKNOWN.to_owned();
+        return UNKNOWN.into();
     }
     if value.contains(char::is_control) {
-        return value.chars().map(|it| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it }).collect();
+        return value
+            .chars()
+            .map(|it| if it.is_control() { char::REPLACEMENT_CHARACTER } else { it })
+            .collect::<String>()
+            .into();
     }
-    value.to_owned()
+    value.into()
 }
 
 #[cfg(test)]

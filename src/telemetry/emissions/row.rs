@@ -1,6 +1,7 @@
 //! The sums of one set of labels.
 //! Knows numbers; nothing of caps or of how they are written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,6 +31,15 @@ pub(super) struct RowLabels {
     pub(super) values: Vec<Box<str>>,
     /// As the text formats have them, without braces.
     pub(super) rendered: Box<str>,
+}
+
+impl RowLabels {
+    /// Whether these are their labels.
+    pub(super) fn are(&self, names: &Arc<[Box<str>]>, values: &[Cow<'_, str>]) -> bool {
+        (Arc::ptr_eq(&self.names, names) || self.names == *names)
+            && self.values.len() == values.len()
+            && self.values.iter().zip(values).all(|(one, other)| **one == **other)
+    }
 }
 
 /// One figure of a row, by a further label where the family has one.

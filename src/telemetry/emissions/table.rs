@@ -1,14 +1,16 @@
 //! Every row, found by its labels, and the caps on them: what is beyond a cap is booked under `other`, and counted.
 //! Knows nothing of how rows are read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use hashbrown::HashTable;
 
 use super::super::families as name;
 use super::super::roll::OTHER;
 use super::super::text::Exposition;
-use super::labels::Schema;
+use super::labels::{Schema, Values};
 use super::row::{Row, RowLabels};
 use super::{Booking, EmissionSettings};
 use crate::units::Sum;
@@ -22,7 +24,8 @@ const LAST_RESORT: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    places: HashMap<Box<str>, usize>,
+    /// Rows by the hashes of their labels.
+    places: HashTable<(u64, usize)>,
     rows: Vec<Row>,
     schemas: Vec<Arc<Schema>>,
     /// The values of labels that are told apart.
@@ -68,14 +71,14 @@ impl Table {
 
     fn place(&mut self, schema: &Schema, booking: &Booking<'_>) -> usize {
         let mut values = schema.values(booking);
-        if let Some(&place) = self.places.get(&*schema.key(&values)) {
+        if let Some(place) = self.find(schema, schema.hash(&values), &values) {
             return place;
         }
         for (at, value) in values.iter_mut().enumerate() {
             if let Some(Some(cap)) = schema.caps.get(at)
                 && !self.admits(schema.name(at), value, *cap)
             {
-                OTHER.clone_into(value);
+                *value = OTHER.into();
             }
         }
         if let Some(place) = self.find_or_add(schema, &values, schema.max_series) {
@@ -89,10 +92,18 @@ impl Table {
         })
     }
 
+    /// The row of these values, whose hash is `hash`.
+    fn find(&self, schema: &Schema, hash: u64, values: &Values<'_>) -> Option<usize> {
+        let is = |&(known, place): &(u64, usize)| {
+            known == hash && self.rows.get(place).is_some_and(|row| row.labels.are(&schema.names, values))
+        };
+        self.places.find(hash, is).map(|(_, place)| *place)
+    }
+
     /// The row of these values; a new one where there are fewer than `most`.
-    fn find_or_add(&mut self, schema: &Schema, values: &[String], most: usize) -> Option<usize> {
-        let key = schema.key(values);
-        if let Some(&place) = self.places.get(&*key) {
+    fn find_or_add(&mut self, schema: &Schema, values: &Values<'_>, most: usize) -> Option<usize> {
+        let hash = schema.hash(values);
+        if let Some(place) = self.find(schema, hash, values) {
             return Some(place);
         }
         let place = self.rows.len();
@@ -101,10 +112,10 @@ impl Table {
         }
         self.rows.push(Row::new(RowLabels {
             names: Arc::clone(&schema.names),
-            values: values.iter().map(|value| value.as_str().into()).collect(),
+            values: values.iter().map(|value| value.as_ref().into()).collect(),
             rendered: schema.rendered(values).into(),
         }));
-        self.places.insert(key.into(), place);
+        self.places.insert_unique(hash, (hash, place), |(hash, _)| *hash);
         Some(place)
     }
 
