@@ -239,7 +239,7 @@ def page(options, folder):
     hop = Process("gramtrace", [options.gramtrace, "run", "--config", config], {}, folder / "gramtrace.log", up).start()
     try:
         trace_ids = [traffic.send(addresses["http"], dialect, {"service.name": "shop"})
-                     for dialect in (traffic.gen_ai, traffic.openinference)]
+                     for dialect in (traffic.gen_ai, traffic.openinference, traffic.detailed)]
         claims = list(page_claims(addresses["api"], trace_ids))
         if shots := os.environ.get("GRAMTRACE_SCREENSHOTS"):
             screenshots(addresses["api"], trace_ids[0], Path(shots))
@@ -253,36 +253,37 @@ def page_claims(api, trace_ids):
         _, trace = ask(f"http://{api}/api/v1/traces/{trace_id}")
         shown = pages.Page(pages.browse(f"http://{api}/traces/{trace_id}"))
         rows = [row for row in shown.rows if "data-span" in row[""]]
+        receipts = trace["receipts"]
         yield "a row for every call, in order", (
-            [] if [row[""]["data-span"] for row in rows] == [call["span_id"] for call in trace["receipts"]] else [shown.rows])
-        differing = []
-        for place, (row, call) in enumerate(zip(rows, trace["receipts"], strict=False), 1):
-            for key, texts in pages.call_cells(call, place).items():
-                found = row.get(key, [])
-                # When it began and how long it took depend on the clock.
-                if (found[:1] if key == "place" else found) != texts:
-                    differing.append(f"{call['name']}, {key}: {found} is not {texts}")
-        yield "every cell of every row says what the lookup does", differing
+            [] if [row[""]["data-span"] for row in rows] == [call["span_id"] for call in receipts] else [shown.rows])
+        yield "every cell of every row says what the lookup does", [
+            wrong for place, (row, call) in enumerate(zip(rows, receipts, strict=False), 1)
+            for wrong in pages.differing(row, pages.call_cells(call, place, pages.began(trace)), call["name"])]
         marked = [row[""]["data-span"] for row in rows if row[""].get("class") == "worst"]
-        yield "the worst step is marked", [] if marked == [it["span_id"] for it in trace["receipts"] if it["worst"]] else [marked]
-        yield "the totals are those of the lookup", [
-            f"{key}: {shown.totals.get(key)} is not {texts}" for key, texts in (
-                ("co2e", ["CO2e of use", *pages.ranged(trace["totals"], "co2e", "g", pages.MASS)]),
-                ("energy", ["Energy", *pages.ranged(trace["totals"], "energy", "wh", pages.ENERGY)]),
-            ) if shown.totals.get(key) != texts]
+        heaviest = max(receipts, key=lambda call: call.get("co2e_g", 0))["span_id"]
+        yield "the worst step is marked, and it is the worst", [] if marked == [heaviest] else [marked, heaviest]
+        yield "the totals are those of the lookup", pages.differing(shown.totals, pages.total_cells(trace["totals"]), "totals")
         others = [row for row in shown.rows if "data-name" in row[""]]
         compared = trace["comparison"]
-        expected = [it for of in ("models", "regions") for it in compared[of]]
         yield "two other models and two other regions are shown", (
-            [] if len(expected) == 4 and [row[""]["data-name"] for row in others[1:]] == [it["name"] for it in expected]
-            else [others])
-        yield "each with the figures of the lookup", [
-            f"{row['co2e']} is not {pages.ranged(it, 'co2e', 'g', pages.MASS)}"
-            for row, it in zip(others[1:], expected, strict=False) if row["co2e"] != pages.ranged(it, "co2e", "g", pages.MASS)]
-    _, listed = ask(f"http://{api}/api/v1/traces")
-    shown = pages.Page(pages.browse(f"http://{api}/"))
-    rows = [row[""]["data-trace"] for row in shown.rows if "data-trace" in row[""]]
-    yield "the list has every trace", [] if rows == [it["trace_id"] for it in listed["traces"]] else [rows]
+            [] if [len(compared[of]) for of in ("models", "regions")] == [2, 2] and len(others) == 5 else [others])
+        yield "every cell of theirs says what the lookup does", [
+            wrong for row, cells in zip(others, pages.compared_cells(compared), strict=False)
+            for wrong in pages.differing(row, cells, cells["name"])]
+    for sort in ("recent", "co2e"):
+        url = f"http://{api}/api/v1/traces?sort={sort}"
+        _, before = ask(url)
+        shown = pages.Page(pages.browse(f"http://{api}/?sort={sort}"))
+        _, after = ask(url)
+        rows = [row for row in shown.rows if "data-trace" in row[""]]
+        listed = [it["trace_id"] for it in before["traces"]]
+        yield f"the list has every trace, by {sort}", [] if [row[""]["data-trace"] for row in rows] == listed else [rows]
+        wrong = []
+        for row, trace, later in zip(rows, before["traces"], after["traces"], strict=False):
+            age = row.pop("age", None)
+            wrong += pages.differing(row, pages.listed_cells(trace), trace["trace_id"])
+            wrong += [] if age in pages.ages(trace, later) else [f"{age} is not one of {pages.ages(trace, later)}"]
+        yield f"every cell of it says what the lookup does, by {sort}", wrong
     missing = pages.browse(f"http://{api}/traces/{'ab' * 16}")
     yield "a trace that is not there says so", [] if "never seen" in missing else [missing[-500:]]
 

@@ -3,13 +3,21 @@ lookup's answer. The figures are written anew here: nothing is shared with the p
 
 import subprocess
 import tempfile
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 
 ABSENT = "–"
 ENERGY = (("MWh", 1e6), ("kWh", 1e3), ("Wh", 1.0), ("mWh", 1e-3))
 MASS = (("t", 1e6), ("kg", 1e3), ("g", 1.0), ("mg", 1e-3))
-NO_VALUE = {"ok": "counted", "unknown_model": "counted; no factor for its model"}
+STATUSES = {
+    "ok": "counted",
+    "unknown_model": "counted; no factor for its model",
+    "no_model": "counted; names no model",
+    "no_tokens": "no usage: nothing is known of it",
+    "error": "failed, no usage",
+    "repriced": "brings the value of a call without one",
+}
+GAPS = {"unknown_calls": "some calls have no value", "calls_without_usage": "some calls told no usage"}
 
 
 class Page(HTMLParser):
@@ -65,11 +73,11 @@ def browse(url, *more):
 
 def three(number):
     """Three significant digits, without an exponent below a million."""
-    rounded = Decimal(repr(number)) if number else Decimal(0)
+    rounded = Decimal(number)
     if rounded == 0:
         return "0"
     exponent = rounded.adjusted()
-    rounded = rounded.quantize(Decimal(1).scaleb(exponent - 2), ROUND_HALF_EVEN)
+    rounded = rounded.quantize(Decimal(1).scaleb(exponent - 2), ROUND_HALF_UP)
     if rounded < Decimal("0.001"):
         return "<0.001"
     if rounded >= 1_000_000:
@@ -102,8 +110,16 @@ def ranged(it, name, of, units):
     return texts
 
 
-def call_cells(call, place):
-    """What the row of a call has to say, cell by cell."""
+def milliseconds(ns):
+    return f"{three(ns / 1e6)} ms"
+
+
+def began(it):
+    return int(it["start_time_unix_nano"])
+
+
+def call_cells(call, place, start):
+    """What the row of a call has to say, cell by cell; `start` is that of the trace."""
     reasons = [part for part in (f"match {call['match']}" if "match" in call else "", call.get("factor", ""), call.get("method", "")) if part]
     grid = []
     if "grid_zone" in call:
@@ -111,14 +127,76 @@ def call_cells(call, place):
     model = [call.get("model", call.get("requested_model", ABSENT))]
     if "model" in call and call["requested_model"] != call["model"]:
         model.append(call["requested_model"])
-    return {
+    after, took = milliseconds(began(call) - start), milliseconds(int(call["end_time_unix_nano"]) - began(call))
+    tokens = {
+        name: [str(call.get(name, ABSENT))] + ([f"{call[part]} {what}"] if part in call else [])
+        for name, part, what in (("input_tokens", "cache_read_tokens", "cached"), ("output_tokens", "reasoning_tokens", "reasoning"))
+    }
+    return tokens | {
+        "place": [str(place), f"after {after}, {took}"],
         "name": [call["name"], call["service"]],
         "model": model,
-        "input_tokens": [str(call.get("input_tokens", ABSENT))],
-        "output_tokens": [str(call.get("output_tokens", ABSENT))],
         "energy": ranged(call, "energy", "wh", ENERGY),
         "co2e": ranged(call, "co2e", "g", MASS) + (["worst step"] if call["worst"] else []),
         "tier": [call.get("tier", ABSENT)],
-        "status": [call["status"], NO_VALUE[call["status"]]],
+        "status": [call["status"], STATUSES[call["status"]]],
         "reasons": [", ".join(reasons) or ABSENT] + ([", ".join(grid)] if grid else []),
-    } | {"place": [str(place)]}
+    }
+
+
+def total_cells(totals):
+    """What stands above the calls."""
+    unknown, gaps = totals["unknown_calls"], "; ".join(GAPS[gap] for gap in totals["incomplete_because"])
+    return {
+        "co2e": ["CO2e of use", *ranged(totals, "co2e", "g", MASS)],
+        "energy": ["Energy", *ranged(totals, "energy", "wh", ENERGY)],
+        "embodied": ["Embodied CO2e, apart", *ranged(totals, "embodied_co2e", "g", MASS)],
+        "calls": ["Model calls", str(totals["calls"])] + ([f"{unknown} without a value"] if unknown else []),
+        "tokens": ["Tokens in, out", f"{totals['input_tokens']}, {totals['output_tokens']}"],
+        "complete": ["Complete", "yes" if totals["complete"] else "no"] + ([gaps] if gaps else []),
+    }
+
+
+def compared_cells(compared):
+    """The rows of what other models and regions would have made of the same: first what it was."""
+    base = compared["co2e_g"]
+    rows = [("as it was", compared | {"name": f"{compared['calls']} calls with a value"})]
+    rows += [("model", it) for it in compared["models"]] + [("region", it) for it in compared["regions"]]
+    for kind, it in rows:
+        value = it.get("co2e_g")
+        change = ABSENT
+        if kind != "as it was" and value is not None and base:
+            change = f"{'+' if value >= base else '−'}{three(abs(value / base - 1) * 100)} %"
+        yield {
+            "kind": [kind],
+            "name": [it["name"]],
+            "energy": ranged(it, "energy", "wh", ENERGY),
+            "co2e": ranged(it, "co2e", "g", MASS),
+            "change": [change],
+        }
+
+
+def listed_cells(trace):
+    """The row of a trace in the list, without when its last call was."""
+    totals = trace["totals"]
+    unknown = totals["unknown_calls"]
+    return {
+        "trace": [trace["trace_id"]],
+        "co2e": ranged(totals, "co2e", "g", MASS),
+        "energy": ranged(totals, "energy", "wh", ENERGY),
+        "calls": [str(totals["calls"])] + ([f"{unknown} without a value"] if unknown else []),
+        "models": [", ".join(trace["models"]) or ABSENT] + (["and more"] if trace["more_models"] else []),
+        "complete": ["yes" if totals["complete"] else "no"],
+    }
+
+
+def differing(shown, expected, of):
+    """Every cell that is not as expected, those that nobody expects included."""
+    shown = {key: texts for key, texts in shown.items() if key}
+    return [f"{of}, {key}: {shown.get(key)} is not {expected.get(key)}" for key in shown | expected if shown.get(key) != expected.get(key)]
+
+
+def ages(trace, later):
+    """What the list may say of when a trace's last call was: the page has asked between two of these answers."""
+    seconds = range(trace["age_ms"] // 1000, later["age_ms"] // 1000 + 1)
+    return [[f"{age} s ago"] if age < 60 else [f"{age // 60} min ago"] for age in seconds]
