@@ -8,7 +8,7 @@ use super::root;
 use super::served::Served;
 use super::traces::RootTotals;
 use crate::genai::{Dialect, Hits, Meaning, RawTokens, Role, SpanFields, Status, inclusive, scan, tells};
-use crate::otlp::{Field, Reader, SpanAt, Value, WireError, value, walk};
+use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError, value, walk};
 use crate::units::TokenUsage;
 
 /// What is to be said on the spans of one request.
@@ -130,6 +130,7 @@ impl Enricher {
         let mut hits = Hits::default();
         let mut plan = Plan::of(request);
         let mut known = None;
+        let mut scopes = ScopeNames { request, last: None };
         if self.traces().has_traces() {
             plan.roots = Some(Vec::new());
         }
@@ -158,7 +159,7 @@ impl Enricher {
                 call: None,
             };
             if is_enriched {
-                plan.enriched.extend(self.read_enriched(request, &hits, span)?);
+                plan.enriched.extend(self.read_enriched(request, &hits, span, &mut scopes)?);
                 return Ok(());
             }
             if role != Role::Aggregate {
@@ -166,7 +167,7 @@ impl Enricher {
                 if plan.spans.capacity() == 0 {
                     plan.spans.reserve(known.usual_spans());
                 }
-                self.read_call(request, &hits, &mut span, known)?;
+                self.read_call(request, &hits, &mut span, (known, &mut scopes))?;
             }
             plan.spans.push(span);
             Ok(())
@@ -184,11 +185,11 @@ impl Enricher {
         request: &'a [u8],
         hits: &Hits,
         span: &mut PlannedSpan<'a>,
-        known: &mut Known,
+        (known, scopes): (&mut Known, &mut ScopeNames<'a>),
     ) -> Result<(), WireError> {
         let finding = self.finding(request, hits, span, known);
         span.served = finding.served.read(request, hits);
-        let Some(mut call) = self.read_usage(request, hits, span)? else {
+        let Some(mut call) = self.read_usage(request, hits, span, scopes)? else {
             span.status = match span.role {
                 Role::Inference | Role::Unlisted if span.fields.error => Status::Error,
                 Role::Inference | Role::Unlisted => Status::NoTokens,
@@ -213,12 +214,13 @@ impl Enricher {
         request: &'a [u8],
         hits: &Hits,
         span: &PlannedSpan<'_>,
+        scopes: &mut ScopeNames<'a>,
     ) -> Result<Option<Call<'a>>, WireError> {
         let raw = RawTokens::read(request, hits);
         if !raw.is_usage(span.fields.error) {
             return Ok(None);
         }
-        let scope = scope_name(request, &span.at)?;
+        let scope = scopes.name_of(&span.at)?;
         Ok(Some(Call {
             scope,
             response_id: hits.string(request, Meaning::ResponseId),
@@ -234,25 +236,41 @@ impl Enricher {
         request: &'a [u8],
         hits: &Hits,
         mut span: PlannedSpan<'a>,
+        scopes: &mut ScopeNames<'a>,
     ) -> Result<Option<PlannedSpan<'a>>, WireError> {
         let Some(status) = hits.string(request, Meaning::Enriched).and_then(Status::from_name) else { return Ok(None) };
         span.status = status;
         if status.counts() || matches!(status, Status::Duplicate | Status::Repriced) {
-            span.call = self.read_usage(request, hits, &span)?;
+            span.call = self.read_usage(request, hits, &span, scopes)?;
         }
         Ok(span.call.is_some().then_some(span))
     }
 }
 
-/// `InstrumentationScope.name`; empty where there is none, or none in UTF-8.
-fn scope_name<'a>(request: &'a [u8], at: &SpanAt) -> Result<&'a str, WireError> {
-    let Some(scope) = at.scope else { return Ok("") };
-    let mut name = "";
-    let mut reader = Reader::within(request, scope);
-    while let Some(field) = reader.field()? {
-        if let Field { number: 1, value: Value::Bytes(extent) } = field {
-            name = std::str::from_utf8(value::slice(request, extent)).unwrap_or_default();
+/// `InstrumentationScope.name` of the spans of a request: those of one scope follow each other.
+struct ScopeNames<'a> {
+    request: &'a [u8],
+    last: Option<(Extent, &'a str)>,
+}
+
+impl<'a> ScopeNames<'a> {
+    /// Empty where there is none, or none in UTF-8.
+    fn name_of(&mut self, at: &SpanAt) -> Result<&'a str, WireError> {
+        if let Some((known, name)) = self.last
+            && known == at.scope_spans
+        {
+            return Ok(name);
         }
+        let mut name = "";
+        if let Some(scope) = at.scope(self.request)? {
+            let mut reader = Reader::within(self.request, scope);
+            while let Some(field) = reader.field()? {
+                if let Field { number: 1, value: Value::Bytes(extent) } = field {
+                    name = std::str::from_utf8(value::slice(self.request, extent)).unwrap_or_default();
+                }
+            }
+        }
+        self.last = Some((at.scope_spans, name));
+        Ok(name)
     }
-    Ok(name)
 }

@@ -5,12 +5,7 @@ use smallvec::SmallVec;
 
 use super::keys::{KeyTable, Meaning};
 use crate::otlp::value::{self, Any};
-use crate::otlp::{Extent, Field, Reader, Value, WireError};
-
-/// `Span.attributes`.
-const ATTRIBUTES: u8 = 9;
-/// `KeyValue.key`.
-const KEY: u8 = 1;
+use crate::otlp::{Extent, Field, Reader, Value, WireError, any_attribute};
 
 /// `Span.kind` of a call to a remote service.
 const KIND_CLIENT: u64 = 3;
@@ -70,28 +65,13 @@ impl SpanFields<'_> {
 }
 
 /// Whether a span has a key that tells: only then is it worth a [`scan`]. Most spans have none, so this decides what
-/// gramtrace costs. A key that is written twice in one attribute, which no encoder does, is taken by its first.
+/// gramtrace costs.
 ///
 /// # Errors
 /// [`WireError`] for broken bytes.
 #[inline(never)]
 pub fn tells(request: &[u8], span: Extent, keys: &KeyTable) -> Result<bool, WireError> {
-    let mut reader = Reader::within(request, span);
-    while let Some((pair, extent)) = reader.find(ATTRIBUTES)? {
-        if may_tell(pair, keys)
-            && let Some((key, _)) = Reader::within(request, extent).find(KEY)?
-            && keys.tells(key)
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Refuses most attributes by the first byte of their key and its length.
-#[inline(always)]
-fn may_tell(pair: &[u8], keys: &KeyTable) -> bool {
-    value::head_of_key(pair).is_none_or(|(first, len)| keys.may_tell(first, len))
+    any_attribute(request, span, |first, len| keys.may_tell(first, len), |key| keys.tells(key))
 }
 
 /// Reads a span: its fields are returned, its telling attributes put into `hits`.

@@ -1,6 +1,7 @@
 //! The OTLP wire format, read and spliced as bytes. Knows protobuf and the shape of OTLP;
 //! nothing of GenAI, of carbon, or of the transports that carry it.
 
+mod glance;
 pub mod json;
 mod reader;
 mod signal;
@@ -9,6 +10,7 @@ mod split;
 pub mod value;
 mod walk;
 
+pub use glance::any_attribute;
 pub use reader::{Extent, Field, Found, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use splice::Splice;

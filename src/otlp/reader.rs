@@ -166,17 +166,29 @@ impl<'a> Reader<'a> {
     /// [`WireError`], also where that field is not length-delimited.
     #[inline(always)]
     pub fn find(&mut self, number: u8) -> Result<Option<Found<'a>>, WireError> {
+        self.find_beside(number, number)
+    }
+
+    /// The same, past fields with the number `other` (1 to 15), which have to be length-delimited, too.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    #[inline(always)]
+    pub fn find_beside(&mut self, number: u8, other: u8) -> Result<Option<Found<'a>>, WireError> {
         while let [tag, ref behind @ ..] = *self.rest {
             if tag == number << 3 | LENGTH_DELIMITED {
                 if let Some((content, rest)) = short_content(behind) {
                     self.rest = rest;
                     return Ok(Some((content, self.extent(behind, content))));
                 }
-            } else if let Some(rest) = behind_short_field(tag, behind).filter(|_| tag >> 3 != number) {
+            } else if let Some(rest) = behind_short_field(tag, behind)
+                && tag >> 3 != number
+                && (tag >> 3 != other || tag == other << 3 | LENGTH_DELIMITED)
+            {
                 self.rest = rest;
                 continue;
             }
-            let (found, rest) = self.find_here(number)?;
+            let (found, rest) = self.find_here(number, other)?;
             *self = rest;
             if found.is_some() {
                 return Ok(found);
@@ -194,20 +206,24 @@ impl<'a> Reader<'a> {
 
     /// The next field, if it has the number `number`, however it is written; and the cursor behind it.
     #[inline(never)]
-    fn find_here(self, number: u8) -> Result<(Option<Found<'a>>, Self), WireError> {
+    fn find_here(self, number: u8, other: u8) -> Result<(Option<Found<'a>>, Self), WireError> {
         match self.any_field()? {
-            (field, rest) if field.number != u32::from(number) => Ok((None, rest)),
-            (Field { value: Value::Bytes(extent), .. }, rest) => {
+            (Field { number: found, value: Value::Bytes(extent) }, rest) if found == u32::from(number) => {
                 let content = self.rest.get(extent.start - self.offset()..extent.end - self.offset());
                 Ok((content.map(|content| (content, extent)), rest))
             }
-            _ => Err(self.error(WireErrorKind::WrongWireType)),
+            (Field { number: found, value }, _)
+                if (found == u32::from(number) || found == u32::from(other)) && !matches!(value, Value::Bytes(_)) =>
+            {
+                Err(self.error(WireErrorKind::WrongWireType))
+            }
+            (_, rest) => Ok((None, rest)),
         }
     }
 
     /// The next field, however it is written, and the cursor behind it.
     #[inline(never)]
-    fn any_field(mut self) -> Result<(Field, Self), WireError> {
+    pub(super) fn any_field(mut self) -> Result<(Field, Self), WireError> {
         let (number, wire_type) = self.tag()?;
         let value = match wire_type {
             0 => Value::Varint(self.varint()?),
@@ -307,7 +323,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    const fn error(&self, kind: WireErrorKind) -> WireError {
+    pub(super) const fn error(&self, kind: WireErrorKind) -> WireError {
         WireError { offset: self.offset(), kind }
     }
 }
@@ -330,7 +346,7 @@ pub(super) fn short_content(behind: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What comes behind a field with the tag `tag`; `None` for what is unusual in a span, or broken.
 #[inline(always)]
-fn behind_short_field(tag: u8, behind: &[u8]) -> Option<&[u8]> {
+pub(super) fn behind_short_field(tag: u8, behind: &[u8]) -> Option<&[u8]> {
     match (tag & 0x87, behind) {
         _ if tag < 8 => None,
         (LENGTH_DELIMITED, _) => short_content(behind).map(|(_, rest)| rest),

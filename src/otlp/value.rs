@@ -62,8 +62,8 @@ pub fn head_of_key(pair: &[u8]) -> Option<(u8, u8)> {
     match *pair {
         [KEY_TAG, len @ ..0x80, first, ..] => Some((first, len)),
         // The value first: the Go Collector's order.
-        [VALUE_TAG, len @ ..0x80, ref rest @ ..] => match rest.get(usize::from(len)..) {
-            Some(&[KEY_TAG, len @ ..0x80, first, ..]) => Some((first, len)),
+        [VALUE_TAG, ref behind @ ..] => match *short_content(behind)?.1 {
+            [KEY_TAG, len @ ..0x80, first, ..] => Some((first, len)),
             _ => None,
         },
         _ => None,

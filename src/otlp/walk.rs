@@ -27,8 +27,17 @@ pub struct SpanAt {
     pub span: Extent,
     /// The `Resource`, where there is one. Of several, which protobuf would merge, the last.
     pub resource: Option<Extent>,
-    /// The `InstrumentationScope`, likewise.
-    pub scope: Option<Extent>,
+}
+
+impl SpanAt {
+    /// The `InstrumentationScope`, where there is one. Of several, which protobuf would merge, the last. Few ask for it,
+    /// and it takes a look at every span beside it.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no `ScopeSpans`.
+    pub fn scope(&self, request: &[u8]) -> Result<Option<Extent>, WireError> {
+        last(Reader::within(request, self.scope_spans), SCOPE)
+    }
 }
 
 /// Calls `visit` for each span of a trace request, in the order of the wire, and gives the number of spans.
@@ -41,11 +50,12 @@ pub fn walk(request: &[u8], mut visit: impl FnMut(SpanAt) -> Result<(), WireErro
     each(Reader::new(request), RESOURCE_ITEMS, |resource_spans| {
         let resource = last(Reader::within(request, resource_spans), RESOURCE)?;
         each(Reader::within(request, resource_spans), SCOPE_ITEMS, |scope_spans| {
-            let scope = last(Reader::within(request, scope_spans), SCOPE)?;
-            each(Reader::within(request, scope_spans), ITEMS, |span| {
+            let mut reader = Reader::within(request, scope_spans);
+            while let Some((_, span)) = reader.find_beside(ITEMS, SCOPE)? {
                 spans += 1;
-                visit(SpanAt { resource_spans, scope_spans, span, resource, scope })
-            })
+                visit(SpanAt { resource_spans, scope_spans, span, resource })?;
+            }
+            Ok(())
         })
     })?;
     Ok(spans)

@@ -1,6 +1,6 @@
 //! Instructions a span of plan, settle and splice, counted by callgrind: the same on a busy machine as on an idle one. The
 //! last columns are what comes behind the acknowledgement.
-//! `cargo bench --bench instructions` prints the table. Needs valgrind.
+//! `cargo bench --bench instructions` prints the table, with `-- TEXT` the rows with that text alone. Needs valgrind.
 
 #![allow(clippy::expect_used, clippy::print_stdout)] // a benchmark that cannot go on says so, and prints
 #![allow(unreachable_pub, missing_docs)] // modules of a binary have no public
@@ -39,7 +39,14 @@ fn shapes() -> Vec<(String, Shape)> {
     for spans in [1, 10, 10_000] {
         shapes.push((format!("a fifth, {spans} spans"), Shape { spans, ..MIX }));
     }
+    let wanted = wanted();
+    shapes.retain(|(name, _)| wanted.as_ref().is_none_or(|text| name.contains(text)));
     shapes
+}
+
+/// What the command line asks for.
+fn wanted() -> Option<String> {
+    std::env::args().skip(1).find(|argument| !argument.starts_with('-'))
 }
 
 fn main() {
@@ -118,6 +125,7 @@ fn count() -> Vec<u64> {
         .args(["--toggle-collect=*measured*", "--dump-after=instructions::measured*"])
         .arg(format!("--callgrind-out-file={}", dumps.path().join("out").display()))
         .arg(program)
+        .args(wanted())
         .env(COUNTED, "1")
         .status()
         .expect("valgrind is installed");
