@@ -146,7 +146,7 @@ impl Enricher {
             let fields = scan(request, at.span, &self.keys, &mut hits)?;
             let is_enriched = hits.has(Meaning::Enriched);
             plan.enriched_before += u64::from(is_enriched);
-            let Some(role) = Role::of(request, &hits, &fields, &self.roles) else { return Ok(()) };
+            let Some(role) = Role::of(&hits, &fields, &self.roles) else { return Ok(()) };
             let mut span = PlannedSpan {
                 at,
                 fields,
@@ -155,11 +155,11 @@ impl Enricher {
                 dialect: Dialect::of(&hits),
                 served: Served::default(),
                 status: Status::Aggregate,
-                conversation: hits.string(request, Meaning::Conversation),
+                conversation: hits.string(Meaning::Conversation),
                 call: None,
             };
             if is_enriched {
-                plan.enriched.extend(self.read_enriched(request, &hits, span, &mut scopes)?);
+                plan.enriched.extend(self.read_enriched(&hits, span, &mut scopes)?);
                 return Ok(());
             }
             if role != Role::Aggregate {
@@ -183,13 +183,13 @@ impl Enricher {
     fn read_call<'a>(
         &self,
         request: &'a [u8],
-        hits: &Hits,
+        hits: &Hits<'a>,
         span: &mut PlannedSpan<'a>,
         (known, scopes): (&mut Known, &mut ScopeNames<'a>),
     ) -> Result<(), WireError> {
         let finding = self.finding(request, hits, span, known);
-        span.served = finding.served.read(request, hits);
-        let Some(mut call) = self.read_usage(request, hits, span, scopes)? else {
+        span.served = finding.served.read(hits);
+        let Some(mut call) = self.read_usage(hits, span, scopes)? else {
             span.status = match span.role {
                 Role::Inference | Role::Unlisted if span.fields.error => Status::Error,
                 Role::Inference | Role::Unlisted => Status::NoTokens,
@@ -197,7 +197,7 @@ impl Enricher {
             };
             return Ok(());
         };
-        call.name = hits.string(request, Meaning::Model);
+        call.name = hits.string(Meaning::Model);
         call.priced = self.price(&finding, call.usage, span.fields.duration_s());
         span.status = match (&call.priced, finding.is_named) {
             (Some(_), _) => Status::Ok,
@@ -211,19 +211,18 @@ impl Enricher {
     /// What a span says of its usage; `None` where it says nothing.
     fn read_usage<'a>(
         &self,
-        request: &'a [u8],
-        hits: &Hits,
+        hits: &Hits<'a>,
         span: &PlannedSpan<'_>,
         scopes: &mut ScopeNames<'a>,
     ) -> Result<Option<Call<'a>>, WireError> {
-        let raw = RawTokens::read(request, hits);
+        let raw = RawTokens::read(hits);
         if !raw.is_usage(span.fields.error) {
             return Ok(None);
         }
         let scope = scopes.name_of(&span.at)?;
         Ok(Some(Call {
             scope,
-            response_id: hits.string(request, Meaning::ResponseId),
+            response_id: hits.string(Meaning::ResponseId),
             usage: inclusive(&raw, scope, &self.input_excludes_cache_scopes),
             name: None,
             priced: None,
@@ -233,15 +232,14 @@ impl Enricher {
     /// A span that came enriched, if it reports a call: its status says what was decided about it.
     fn read_enriched<'a>(
         &self,
-        request: &'a [u8],
-        hits: &Hits,
+        hits: &Hits<'a>,
         mut span: PlannedSpan<'a>,
         scopes: &mut ScopeNames<'a>,
     ) -> Result<Option<PlannedSpan<'a>>, WireError> {
-        let Some(status) = hits.string(request, Meaning::Enriched).and_then(Status::from_name) else { return Ok(None) };
+        let Some(status) = hits.string(Meaning::Enriched).and_then(Status::from_name) else { return Ok(None) };
         span.status = status;
         if status.counts() || matches!(status, Status::Duplicate | Status::Repriced) {
-            span.call = self.read_usage(request, hits, &span, scopes)?;
+            span.call = self.read_usage(hits, &span, scopes)?;
         }
         Ok(span.call.is_some().then_some(span))
     }

@@ -56,16 +56,16 @@ impl Priced {
 }
 
 /// A span's attributes with the names that they give its model, most telling first.
-pub(super) struct Named<'n> {
+pub(super) struct Named<'n, 'h> {
     pub(super) request: &'n [u8],
-    pub(super) hits: &'n Hits,
-    pub(super) names: &'n [&'n str],
+    pub(super) hits: &'h Hits<'n>,
+    pub(super) names: &'h [&'n str],
     pub(super) served: Served<'n>,
 }
 
-impl<'n> Named<'n> {
+impl<'n> Named<'n, '_> {
     fn string(&self, meaning: Meaning) -> Option<&'n str> {
-        self.hits.string(self.request, meaning)
+        self.hits.string(meaning)
     }
 
     fn kind(&self) -> ModelKind {
@@ -116,10 +116,10 @@ const NAMES_AND_KIND: Meanings = Meanings::of(&[
 
 impl Enricher {
     /// What the names on a span come to, from what is known where it is.
-    pub(super) fn finding<'k>(
+    pub(super) fn finding<'k, 'n>(
         &self,
-        request: &[u8],
-        hits: &Hits,
+        request: &'n [u8],
+        hits: &Hits<'n>,
         span: &PlannedSpan<'_>,
         known: &'k mut Known,
     ) -> Cow<'k, Finding> {
@@ -137,7 +137,7 @@ impl Enricher {
             key.extend_from_slice(&service.len().to_le_bytes());
             key.extend_from_slice(service.as_bytes());
             let names = if self.unknown_models == UnknownModels::Skip { NAMES } else { NAMES_AND_KIND };
-            hits.append_signature(request, names, key);
+            hits.append_signature(names, key);
         };
         Cow::Borrowed(known.get(write, || self.find(request, hits, span)))
     }
@@ -147,15 +147,15 @@ impl Enricher {
         Moment::from_unix_ns(start_ns).map_or(0, |at| 1 + self.turning_points.partition_point(|turn| *turn <= at))
     }
 
-    fn find(&self, request: &[u8], hits: &Hits, span: &PlannedSpan<'_>) -> Finding {
-        let names = hits.strings(request, Meaning::Model);
-        let served = ServedBy::find(request, hits);
-        let named = Named { request, hits, names: &names, served: served.read(request, hits) };
+    fn find<'n>(&self, request: &'n [u8], hits: &Hits<'n>, span: &PlannedSpan<'_>) -> Finding {
+        let names = hits.strings(Meaning::Model);
+        let served = ServedBy::find(hits);
+        let named = Named { request, hits, names: &names, served: served.read(hits) };
         Finding { served, is_named: !names.is_empty(), priced: self.terms_of(&named, span) }
     }
 
     /// Which model the names mean, where it is computed, and what that makes of a token.
-    fn terms_of(&self, named: &Named<'_>, span: &PlannedSpan<'_>) -> Option<Terms> {
+    fn terms_of(&self, named: &Named<'_, '_>, span: &PlannedSpan<'_>) -> Option<Terms> {
         let deployment = self.deployment(named);
         let metered = self.metered(named, deployment);
         let started = Moment::from_unix_ns(span.fields.start_ns);
@@ -198,7 +198,7 @@ impl Enricher {
         }
     }
 
-    fn fallback<'a>(&self, named: &Named<'_>, is_metered: bool) -> Option<Resolution<'a>> {
+    fn fallback<'a>(&self, named: &Named<'_, '_>, is_metered: bool) -> Option<Resolution<'a>> {
         if self.unknown_models == UnknownModels::Skip || is_metered || named.names.is_empty() {
             return None;
         }
@@ -206,7 +206,7 @@ impl Enricher {
         Some(Resolution { model, matched: Match::Fallback, region_hint: None })
     }
 
-    fn deployment(&self, named: &Named<'_>) -> Option<&Deployment> {
+    fn deployment(&self, named: &Named<'_, '_>) -> Option<&Deployment> {
         if !self.registry.has_deployments() {
             return None;
         }
@@ -214,9 +214,9 @@ impl Enricher {
     }
 
     /// Energy on the span itself, else what its deployment was metered to take.
-    fn metered(&self, named: &Named<'_>, deployment: Option<&Deployment>) -> Option<Metered> {
+    fn metered(&self, named: &Named<'_, '_>, deployment: Option<&Deployment>) -> Option<Metered> {
         let of_call = self.energy.as_ref().and_then(|reading| {
-            let number = named.hits.parse(named.request, Meaning::MeteredEnergy, number)?;
+            let number = named.hits.parse(Meaning::MeteredEnergy, number)?;
             let energy = WattHours::new(number * reading.wh_per_unit).ok()?;
             Some(Metered::Call(MeteredEnergy { energy, boundary: reading.boundary }))
         });

@@ -22,20 +22,20 @@ pub(super) struct ServedBy {
 }
 
 impl ServedBy {
-    pub(super) fn find(request: &[u8], hits: &Hits) -> Self {
-        let names = hits.strings(request, Meaning::Provider);
+    pub(super) fn find(hits: &Hits<'_>) -> Self {
+        let names = hits.strings(Meaning::Provider);
         if let Some(at) = names.iter().position(|name| ProviderHint::read(name) != ProviderHint::Unstated) {
             return Self { stated: Some(at), of_host: None };
         }
-        let of_host = hits.string(request, Meaning::ServerAddress).and_then(provider_of_host);
+        let of_host = hits.string(Meaning::ServerAddress).and_then(provider_of_host);
         Self { stated: (!names.is_empty()).then_some(0), of_host }
     }
 
     /// In the words of one span.
-    pub(super) fn read<'a>(self, request: &'a [u8], hits: &Hits) -> Served<'a> {
+    pub(super) fn read<'a>(self, hits: &Hits<'a>) -> Served<'a> {
         let stated = match self.stated {
-            Some(0) => hits.string(request, Meaning::Provider),
-            Some(at) => hits.strings(request, Meaning::Provider).get(at).copied(),
+            Some(0) => hits.string(Meaning::Provider),
+            Some(at) => hits.strings(Meaning::Provider).get(at).copied(),
             None => None,
         };
         Served { stated, of_host: self.of_host }

@@ -56,7 +56,7 @@ impl Dialect {
     /// The dialect of a span of the GenAI kind. Many instrumentations write `gen_ai.*` beside their own names: their
     /// own tell more.
     #[must_use]
-    pub fn of(hits: &Hits) -> Self {
+    pub fn of(hits: &Hits<'_>) -> Self {
         let telling = [
             (Meaning::OpenInferenceKind, Self::OpenInference),
             (Meaning::AiOperation, Self::VercelAi),

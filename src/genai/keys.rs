@@ -61,6 +61,9 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// How many there are.
+    pub(super) const MANY: usize = Self::Rule as usize + 1;
+
     /// Whether a span with such a key may be of the GenAI kind; the others only add to one that is.
     #[must_use]
     pub const fn marks(self) -> bool {

@@ -52,17 +52,17 @@ impl RoleRules {
 }
 
 impl Rule {
-    fn holds(&self, request: &[u8], hits: &Hits) -> bool {
+    fn holds(&self, hits: &Hits<'_>) -> bool {
         let is_listed = |value: Option<&str>| value.is_some_and(|value| is_one_of(value, &self.values));
-        hits.any_at(request, self.key, |value| self.values.is_empty() || is_listed(value))
+        hits.any_at(self.key, |value| self.values.is_empty() || is_listed(value))
     }
 }
 
 impl Role {
     /// The role of a span; `None` for one that is not of the GenAI kind.
     #[must_use]
-    pub fn of(request: &[u8], hits: &Hits, fields: &SpanFields<'_>, rules: &RoleRules) -> Option<Self> {
-        let string = |meaning| hits.string(request, meaning);
+    pub fn of(hits: &Hits<'_>, fields: &SpanFields<'_>, rules: &RoleRules) -> Option<Self> {
+        let string = |meaning| hits.string(meaning);
         let operation = string(Meaning::Operation);
         let openinference = string(Meaning::OpenInferenceKind);
         let ai = string(Meaning::AiOperation);
@@ -74,7 +74,7 @@ impl Role {
             || ai.is_some_and(|operation| !operation.contains(read::AI_INFERENCE))
             || string(Meaning::TraceloopKind).is_some_and(|kind| is(kind, read::TRACELOOP_AGGREGATE))
             || langfuse.is_some_and(|kind| !is(kind, read::LANGFUSE_INFERENCE))
-            || rules.aggregate.iter().any(|rule| rule.holds(request, hits));
+            || rules.aggregate.iter().any(|rule| rule.holds(hits));
         if aggregate {
             return Some(Self::Aggregate);
         }
@@ -98,7 +98,7 @@ impl Role {
             || string(Meaning::LlmRequestType).is_some()
             || string(Meaning::MlflowSpanType).is_some_and(|kind| is(kind.trim_matches('"'), read::MLFLOW_INFERENCE))
             || langfuse.is_some()
-            || rules.inference.iter().any(|rule| rule.holds(request, hits));
+            || rules.inference.iter().any(|rule| rule.holds(hits));
         if inference {
             return Some(Self::Inference);
         }

@@ -5,25 +5,28 @@ use smallvec::SmallVec;
 
 use super::keys::{KeyTable, Meaning};
 use crate::otlp::value::{self, Any};
-use crate::otlp::{Extent, Field, Reader, Value, WireError, any_attribute};
+use crate::otlp::{Extent, Field, PlainField, Reader, Value, WireError, any_attribute};
 
 /// `Span.kind` of a call to a remote service.
 const KIND_CLIENT: u64 = 3;
 /// `Status.code` of a failed span.
 const STATUS_ERROR: u64 = 2;
 
-/// An attribute that means something: what, its rank in its list, and where its value stands.
+/// An attribute that means something: what, its rank in its list, and its value.
 #[derive(Debug, Clone, Copy)]
-struct Hit {
+struct Hit<'a> {
     meaning: Meaning,
     rank: u8,
-    value: Extent,
+    /// An `AnyValue`.
+    value: &'a [u8],
 }
 
 /// The attributes of one span that mean something, in the order of the wire. Reused from span to span.
 #[derive(Debug, Default)]
-pub struct Hits {
-    hits: SmallVec<[Hit; 32]>,
+pub struct Hits<'a> {
+    hits: SmallVec<[Hit<'a>; 32]>,
+    /// By meaning, which of the first attributes have it: bit n for the nth.
+    places: [u32; Meaning::MANY],
     /// A bit for each meaning that some attribute has.
     present: u32,
     /// Whether some key begins with `gen_ai.`.
@@ -82,27 +85,64 @@ pub fn scan<'a>(
     request: &'a [u8],
     span: Extent,
     keys: &KeyTable,
-    hits: &mut Hits,
+    hits: &mut Hits<'a>,
 ) -> Result<SpanFields<'a>, WireError> {
     hits.clear();
     let mut fields = SpanFields::default();
     let mut reader = Reader::within(request, span);
-    while let Some(Field { number, value }) = reader.field()? {
-        match (number, value) {
-            (9, Value::Bytes(pair)) => hits.read(request, pair, keys)?,
-            (1, Value::Bytes(id)) => fields.trace_id = value::slice(request, id),
-            (2, Value::Bytes(id)) => fields.span_id = value::slice(request, id),
-            (3, Value::Bytes(state)) => fields.trace_state = value::slice(request, state),
-            (4, Value::Bytes(id)) => fields.parent_id = value::slice(request, id),
-            (5, Value::Bytes(name)) => fields.name = value::slice(request, name),
-            (6, Value::Varint(kind)) => fields.client = kind == KIND_CLIENT,
-            (7, Value::Fixed64(ns)) => fields.start_ns = ns,
-            (8, Value::Fixed64(ns)) => fields.end_ns = ns,
-            (15, Value::Bytes(status)) => fields.error = is_error(request, status)?,
+    loop {
+        let Some(PlainField { tag, content }) = reader.plain_field() else {
+            let Some(field) = reader.field()? else { return Ok(fields) };
+            read_field(request, field, keys, (&mut fields, hits))?;
+            continue;
+        };
+        match (tag, content) {
+            (0x4a, pair) => hits.read(request, pair, reader.offset(), keys)?,
+            (0x0a, id) => fields.trace_id = id,
+            (0x12, id) => fields.span_id = id,
+            (0x1a, state) => fields.trace_state = state,
+            (0x22, id) => fields.parent_id = id,
+            (0x2a, name) => fields.name = name,
+            (0x30, &[kind]) => fields.client = u64::from(kind) == KIND_CLIENT,
+            (0x39, time) => fields.start_ns = ns(time),
+            (0x41, time) => fields.end_ns = ns(time),
+            (0x7a, status) => fields.error = is_error(request, before(status, reader.offset()))?,
             _ => {}
         }
     }
-    Ok(fields)
+}
+
+/// Reads a field, however it is written.
+#[inline(never)]
+fn read_field<'a>(
+    request: &'a [u8],
+    Field { number, value }: Field,
+    keys: &KeyTable,
+    (fields, hits): (&mut SpanFields<'a>, &mut Hits<'a>),
+) -> Result<(), WireError> {
+    match (number, value) {
+        (9, Value::Bytes(pair)) => hits.read(request, value::slice(request, pair), pair.end, keys)?,
+        (1, Value::Bytes(id)) => fields.trace_id = value::slice(request, id),
+        (2, Value::Bytes(id)) => fields.span_id = value::slice(request, id),
+        (3, Value::Bytes(state)) => fields.trace_state = value::slice(request, state),
+        (4, Value::Bytes(id)) => fields.parent_id = value::slice(request, id),
+        (5, Value::Bytes(name)) => fields.name = value::slice(request, name),
+        (6, Value::Varint(kind)) => fields.client = kind == KIND_CLIENT,
+        (7, Value::Fixed64(ns)) => fields.start_ns = ns,
+        (8, Value::Fixed64(ns)) => fields.end_ns = ns,
+        (15, Value::Bytes(status)) => fields.error = is_error(request, status)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn ns(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}
+
+/// Where a content stands that ends at `end`.
+fn before(content: &[u8], end: usize) -> Extent {
+    Extent { prefix: end - content.len(), start: end - content.len(), end }
 }
 
 /// `Status.code` is field 3.
@@ -117,29 +157,47 @@ fn is_error(request: &[u8], status: Extent) -> Result<bool, WireError> {
     Ok(error)
 }
 
-impl Hits {
+impl<'a> Hits<'a> {
     fn clear(&mut self) {
         self.hits.clear();
+        self.places = [0; Meaning::MANY];
         self.present = 0;
         self.gen_ai = false;
     }
 
-    #[inline]
-    fn read(&mut self, request: &[u8], pair: Extent, keys: &KeyTable) -> Result<(), WireError> {
+    /// Reads an attribute that ends at `end`.
+    #[inline(always)]
+    fn read(&mut self, request: &'a [u8], pair: &'a [u8], end: usize, keys: &KeyTable) -> Result<(), WireError> {
         // Most keys mean nothing, and are not looked at but for whether they are of the conventions' own.
-        if let Some((first, len)) = value::head_of_key(value::slice(request, pair))
+        if let Some((first, len)) = value::head_of_key(pair)
             && !keys.may_mean(first, len)
             && (self.gen_ai || first != b'g')
         {
             return Ok(());
         }
-        let (key, value) = value::key_value(request, pair)?;
-        self.gen_ai |= key.starts_with(b"gen_ai.");
-        if let (Some((meaning, rank)), Some(value)) = (keys.get(key), value) {
-            self.present |= bit(meaning);
-            self.hits.push(Hit { meaning, rank, value });
+        match value::plain_key_value(pair) {
+            Some((key, value)) => self.push(key, value, keys),
+            None => {
+                let (key, value) = value::key_value(request, before(pair, end))?;
+                match value {
+                    Some(value) => self.push(key, value::slice(request, value), keys),
+                    None => self.gen_ai |= key.starts_with(b"gen_ai."),
+                }
+            }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, key: &[u8], value: &'a [u8], keys: &KeyTable) {
+        self.gen_ai |= key.starts_with(b"gen_ai.");
+        if let Some((meaning, rank)) = keys.get(key) {
+            self.present |= bit(meaning);
+            // Beyond the first 32 nothing is left of the bit.
+            self.places[meaning as usize] |=
+                u32::try_from(self.hits.len()).ok().and_then(|at| 1u32.checked_shl(at)).unwrap_or_default();
+            self.hits.push(Hit { meaning, rank, value });
+        }
     }
 
     /// Whether the span has a key that begins with `gen_ai.`.
@@ -156,62 +214,75 @@ impl Hits {
 
     /// The first non-empty string with this meaning, by rank, then by order. Strings that are not UTF-8 are passed over.
     #[must_use]
-    pub fn string<'a>(&self, request: &'a [u8], meaning: Meaning) -> Option<&'a str> {
-        self.first(meaning, |hit| non_empty_string(request, hit.value))
+    pub fn string(&self, meaning: Meaning) -> Option<&'a str> {
+        self.first(meaning, non_empty_string)
     }
 
     /// Every non-empty string with this meaning, by rank, then by order.
     #[must_use]
-    pub fn strings<'a>(&self, request: &'a [u8], meaning: Meaning) -> SmallVec<[&'a str; 4]> {
-        let mut ranked: SmallVec<[(u8, &str); 4]> = self
-            .hits
-            .iter()
-            .filter(|hit| hit.meaning == meaning)
-            .filter_map(|hit| Some((hit.rank, non_empty_string(request, hit.value)?)))
-            .collect();
+    pub fn strings(&self, meaning: Meaning) -> SmallVec<[&'a str; 4]> {
+        let mut ranked: SmallVec<[(u8, &str); 4]> = SmallVec::new();
+        self.each(meaning, |hit| ranked.extend(non_empty_string(hit.value).map(|string| (hit.rank, string))));
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, string)| string).collect()
     }
 
     /// Whether an attribute with this key has a value that `holds`: `None` for one that is no string.
-    pub fn any_at(&self, request: &[u8], key: (Meaning, u8), holds: impl Fn(Option<&str>) -> bool) -> bool {
-        self.has(key.0)
-            && self
-                .hits
-                .iter()
-                .filter(|hit| (hit.meaning, hit.rank) == key)
-                .any(|hit| holds(non_empty_string(request, hit.value)))
+    pub fn any_at(&self, key: (Meaning, u8), holds: impl Fn(Option<&str>) -> bool) -> bool {
+        let mut any = false;
+        self.each(key.0, |hit| any = any || (hit.rank == key.1 && holds(non_empty_string(hit.value))));
+        any
     }
 
     /// Appends every attribute with one of `meanings` as it came, in the order of the wire, so that what is read from them
     /// is the same wherever these bytes are.
-    pub fn append_signature(&self, request: &[u8], meanings: Meanings, out: &mut Vec<u8>) {
+    pub fn append_signature(&self, meanings: Meanings, out: &mut Vec<u8>) {
         for hit in self.hits.iter().filter(|hit| meanings.0 & bit(hit.meaning) != 0) {
-            let bytes = value::slice(request, hit.value);
-            out.extend_from_slice(&[hit.meaning as u8, hit.rank]);
-            out.extend_from_slice(&bytes.len().to_le_bytes());
-            out.extend_from_slice(bytes);
+            let [len @ .., _, _] = hit.value.len().to_le_bytes();
+            let mut head = [hit.meaning as u8, hit.rank, 0, 0, 0, 0, 0, 0];
+            head[2..].copy_from_slice(&len);
+            out.extend_from_slice(&head);
+            out.extend_from_slice(hit.value);
         }
     }
 
     /// The first value with this meaning that `parse` takes, by rank, then by order.
-    pub fn parse<T>(&self, request: &[u8], meaning: Meaning, parse: impl Fn(Any<'_>) -> Option<T>) -> Option<T> {
-        self.first(meaning, |hit| value::any(request, hit.value).ok().and_then(&parse))
+    pub fn parse<T>(&self, meaning: Meaning, parse: impl Fn(Any<'a>) -> Option<T>) -> Option<T> {
+        self.first(meaning, |value| value::any_in(value).and_then(&parse))
     }
 
-    fn first<T>(&self, meaning: Meaning, read: impl Fn(&Hit) -> Option<T>) -> Option<T> {
-        if !self.has(meaning) {
-            return None;
-        }
+    /// Every value with this meaning that can be read, by rank, then by order.
+    pub fn values(&self, meaning: Meaning) -> SmallVec<[Any<'a>; 4]> {
+        let mut ranked: SmallVec<[(u8, Any<'a>); 4]> = SmallVec::new();
+        self.each(meaning, |hit| ranked.extend(value::any_in(hit.value).map(|any| (hit.rank, any))));
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.into_iter().map(|(_, any)| any).collect()
+    }
+
+    fn first<T>(&self, meaning: Meaning, read: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
         let mut best: Option<(u8, T)> = None;
-        for hit in self.hits.iter().filter(|hit| hit.meaning == meaning) {
+        self.each(meaning, |hit| {
             if best.as_ref().is_none_or(|(rank, _)| hit.rank < *rank)
-                && let Some(value) = read(hit)
+                && let Some(value) = read(hit.value)
             {
                 best = Some((hit.rank, value));
             }
-        }
+        });
         best.map(|(_, value)| value)
+    }
+
+    /// Goes over the attributes with this meaning, in the order of the wire.
+    #[inline(always)]
+    fn each(&self, meaning: Meaning, mut with: impl FnMut(&Hit<'a>)) {
+        let mut places = self.places[meaning as usize];
+        while places != 0 {
+            if let Some(hit) = self.hits.get(places.trailing_zeros() as usize) {
+                with(hit);
+            }
+            places &= places - 1;
+        }
+        let rest = self.hits.get(32..).unwrap_or_default();
+        rest.iter().filter(|hit| hit.meaning == meaning).for_each(with);
     }
 }
 
@@ -236,9 +307,9 @@ const fn bit(meaning: Meaning) -> u32 {
     1 << meaning as u32
 }
 
-fn non_empty_string(request: &[u8], value: Extent) -> Option<&str> {
-    match value::any(request, value) {
-        Ok(Any::String(bytes)) => std::str::from_utf8(bytes).ok().filter(|string| !string.is_empty()),
+fn non_empty_string(value: &[u8]) -> Option<&str> {
+    match value::any_in(value) {
+        Some(Any::String(bytes)) => std::str::from_utf8(bytes).ok().filter(|string| !string.is_empty()),
         _ => None,
     }
 }

@@ -3,8 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use smallvec::{SmallVec, smallvec};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::keys::Meaning;
 use super::span::Hits;
@@ -35,20 +34,20 @@ pub struct RawTokens {
 impl RawTokens {
     /// Reads the tokens of one span. For each class the first key of its list that parses wins.
     #[must_use]
-    pub fn read(request: &[u8], hits: &Hits) -> Self {
-        let count = |meaning| hits.parse(request, meaning, parse_count);
-        let json = |names: &[&str]| hits.parse(request, Meaning::UsageJson, |any| count_in_json(any, names));
+    pub fn read(hits: &Hits<'_>) -> Self {
+        let count = |meaning| hits.parse(meaning, parse_count);
         let plain = |meaning| {
-            let kind = hits.string(request, Meaning::SpanType)?;
+            let kind = hits.string(Meaning::SpanType)?;
             kind.eq_ignore_ascii_case(read::SPAN_TYPE_INFERENCE).then(|| count(meaning))?
         };
+        let (mut input, mut output) = (count(Meaning::Input), count(Meaning::Output));
+        if (input.is_none() || output.is_none()) && hits.has(Meaning::UsageJson) {
+            let json = UsageJson::read(hits);
+            (input, output) = (input.or(json.input), output.or(json.output));
+        }
         Self {
-            input: count(Meaning::Input)
-                .or_else(|| json(read::USAGE_JSON_INPUT))
-                .or_else(|| plain(Meaning::PlainInput)),
-            output: count(Meaning::Output)
-                .or_else(|| json(read::USAGE_JSON_OUTPUT))
-                .or_else(|| plain(Meaning::PlainOutput)),
+            input: input.or_else(|| plain(Meaning::PlainInput)),
+            output: output.or_else(|| plain(Meaning::PlainOutput)),
             cache_read: count(Meaning::CacheRead),
             cache_write: count(Meaning::CacheWrite),
             reasoning: count(Meaning::Reasoning),
@@ -115,80 +114,138 @@ fn whole(double: f64) -> Option<u64> {
     (double.fract() == 0.0 && (0.0..=MAX_TOKENS as f64).contains(&double)).then_some(double as u64)
 }
 
-/// The first of `names` that holds a count in a JSON object.
-fn count_in_json(any: Any<'_>, names: &[&str]) -> Option<u64> {
-    let Any::String(bytes) = any else { return None };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let count = Counts { names }.deserialize(&mut json).ok()?;
-    json.end().ok()?;
-    count
+/// What attributes with usage in JSON say: of each kind the first count that there is.
+#[derive(Debug, Clone, Copy, Default)]
+struct UsageJson {
+    input: Option<u64>,
+    output: Option<u64>,
 }
 
-/// Reads an object and keeps the counts of some names, without a copy of the rest.
-struct Counts<'n> {
-    names: &'n [&'n str],
+impl UsageJson {
+    fn read(hits: &Hits<'_>) -> Self {
+        let mut usage = Self::default();
+        for any in hits.values(Meaning::UsageJson) {
+            let Any::String(bytes) = any else { continue };
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            let Ok(counts) = Counts.deserialize(&mut json) else { continue };
+            if json.end().is_ok() {
+                usage.input = usage.input.or(counts.input);
+                usage.output = usage.output.or(counts.output);
+            }
+        }
+        usage
+    }
 }
 
-impl<'de> DeserializeSeed<'de> for Counts<'_> {
-    type Value = Option<u64>;
+/// Reads an object and keeps the counts of the names that are known, without a copy of the rest.
+struct Counts;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<u64>, D::Error> {
+impl<'de> DeserializeSeed<'de> for Counts {
+    type Value = UsageJson;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<UsageJson, D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Counts<'_> {
-    type Value = Option<u64>;
+impl<'de> Visitor<'de> for Counts {
+    type Value = UsageJson;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Option<u64>, A::Error> {
-        let mut counts: SmallVec<[Option<u64>; 4]> = smallvec![None; self.names.len()];
-        while let Some(at) = pairs.next_key_seed(NameAt { names: self.names })? {
-            let value: serde_json::Value = pairs.next_value()?;
-            // Of two equal names the last counts.
-            if let Some(place) = at.and_then(|at| counts.get_mut(at)) {
-                *place = count_of_json(&value);
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<UsageJson, A::Error> {
+        // Of two equal names the last counts.
+        let (mut input, mut output) = ([None; read::USAGE_JSON_INPUT.len()], [None; read::USAGE_JSON_OUTPUT.len()]);
+        while let Some(at) = pairs.next_key_seed(NameAt)? {
+            let count = pairs.next_value_seed(Count)?;
+            match at {
+                Some((Meaning::Input, at)) => input[at] = count,
+                Some((_, at)) => output[at] = count,
+                None => {}
             }
         }
-        Ok(counts.into_iter().flatten().next())
+        let first = |counts: &[Option<u64>]| counts.iter().flatten().next().copied();
+        Ok(UsageJson { input: first(&input), output: first(&output) })
     }
 }
 
-/// Reads a string and says which of some names it is.
-struct NameAt<'n> {
-    names: &'n [&'n str],
-}
+/// Reads a string and says which name of input or output tokens it is.
+struct NameAt;
 
-impl<'de> DeserializeSeed<'de> for NameAt<'_> {
-    type Value = Option<usize>;
+impl<'de> DeserializeSeed<'de> for NameAt {
+    type Value = Option<(Meaning, usize)>;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<usize>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for NameAt<'_> {
-    type Value = Option<usize>;
+impl Visitor<'_> for NameAt {
+    type Value = Option<(Meaning, usize)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.names.iter().position(|name| *name == key))
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        let at = |names: &[&str]| names.iter().position(|name| *name == key);
+        let input = at(read::USAGE_JSON_INPUT).map(|at| (Meaning::Input, at));
+        Ok(input.or_else(|| at(read::USAGE_JSON_OUTPUT).map(|at| (Meaning::Output, at))))
     }
 }
 
-fn count_of_json(value: &serde_json::Value) -> Option<u64> {
-    match value {
-        serde_json::Value::Number(number) => {
-            parse_count(number.as_i64().map(Any::Int).or_else(|| number.as_f64().map(Any::Double))?)
-        }
-        serde_json::Value::String(text) => parse_count(Any::String(text.as_bytes())),
-        _ => None,
+/// Reads any value and says which count it is.
+struct Count;
+
+impl<'de> DeserializeSeed<'de> for Count {
+    type Value = Option<u64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<u64>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Count {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Option<u64>, E> {
+        Ok(i64::try_from(number).ok().and_then(|number| parse_count(Any::Int(number))))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Option<u64>, E> {
+        Ok(parse_count(Any::Int(number)))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Option<u64>, E> {
+        Ok(parse_count(Any::Double(number)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<u64>, E> {
+        Ok(parse_count(Any::String(text.as_bytes())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Option<u64>, A::Error> {
+        while values.next_element::<serde_json::Value>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Option<u64>, A::Error> {
+        while pairs.next_entry::<String, serde_json::Value>()?.is_some() {}
+        Ok(None)
     }
 }
 

@@ -132,7 +132,7 @@ fn behind_values_first(mut rest: &[u8], behind: usize, may_be: impl Fn(u8, u8) -
 /// What stands behind any field; `None` for an attribute that `may_be` one of those, for what is seldom written so, for
 /// what is broken, and at the end.
 #[inline(always)]
-fn behind_field<'a>(rest: &'a [u8], may_be: impl Fn(u8, u8) -> bool) -> Option<&'a [u8]> {
+fn behind_field(rest: &[u8], may_be: impl Fn(u8, u8) -> bool) -> Option<&[u8]> {
     let [tag, ref content @ ..] = *rest else { return None };
     match tag {
         ATTRIBUTE => {

@@ -11,7 +11,7 @@ pub mod value;
 mod walk;
 
 pub use glance::any_attribute;
-pub use reader::{Extent, Field, Found, Reader, Value, WireError, WireErrorKind};
+pub use reader::{Extent, Field, Found, PlainField, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use splice::Splice;
 pub use split::{Part, Parts, halves, split};

@@ -95,6 +95,15 @@ pub struct Field {
     pub value: Value,
 }
 
+/// A field as it is nearly always written: its tag in one byte, its content below 16 KiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlainField<'a> {
+    /// Its number, and in the lowest three bits its wire type.
+    pub tag: u8,
+    /// What has a length; of a time its eight bytes, of a varint its only byte.
+    pub content: &'a [u8],
+}
+
 /// The content of a field, and where it stands in the request.
 pub type Found<'a> = (&'a [u8], Extent);
 
@@ -157,6 +166,20 @@ impl<'a> Reader<'a> {
         let (field, rest) = self.any_field()?;
         *self = rest;
         Ok(Some(field))
+    }
+
+    /// The next field, where it is plain: `None` at the end, and where only [`Self::field`] can tell.
+    #[inline(always)]
+    pub fn plain_field(&mut self) -> Option<PlainField<'a>> {
+        let (&tag, behind) = self.rest.split_first().filter(|(tag, _)| **tag > 7)?;
+        let (content, rest) = match tag & 0x87 {
+            LENGTH_DELIMITED => short_content(behind)?,
+            1 => behind.split_at_checked(8)?,
+            0 if *behind.first()? < 0x80 => behind.split_at_checked(1)?,
+            _ => return None,
+        };
+        self.rest = rest;
+        Some(PlainField { tag, content })
     }
 
     /// The next field with the number `number` (1 to 15), past all others: its content, and where that stands. `None` at

@@ -70,19 +70,50 @@ pub fn head_of_key(pair: &[u8]) -> Option<(u8, u8)> {
     }
 }
 
+/// A `KeyValue` as it is nearly always written: the key, the value, and nothing else, in either order.
+#[inline(always)]
+#[must_use]
+pub fn plain_key_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&tag, behind) = pair.split_first()?;
+    let (first, behind) = short_content(behind)?;
+    let (&other, behind) = behind.split_first()?;
+    match (tag, other, short_content(behind)?) {
+        (KEY_TAG, VALUE_TAG, (value, [])) => Some((first, value)),
+        (VALUE_TAG, KEY_TAG, (key, [])) => Some((key, first)),
+        _ => None,
+    }
+}
+
 /// Reads an `AnyValue`. Of several members of the oneof the last counts, as protobuf says.
 ///
 /// # Errors
 /// [`WireError`] for broken bytes.
 #[inline]
 pub fn any(request: &[u8], value: Extent) -> Result<Any<'_>, WireError> {
-    match *slice(request, value) {
-        [STRING_TAG, ref behind @ ..] => match short_content(behind) {
-            Some((string, [])) => Ok(Any::String(string)),
-            _ => unusual_any(request, value),
+    match plain_any(slice(request, value)) {
+        Some(any) => Ok(any),
+        None => unusual_any(request, value),
+    }
+}
+
+/// The same of bytes by themselves; `None` for broken ones.
+#[inline]
+#[must_use]
+pub fn any_in(value: &[u8]) -> Option<Any<'_>> {
+    plain_any(value).or_else(|| unusual_any(value, Extent { prefix: 0, start: 0, end: value.len() }).ok())
+}
+
+/// An `AnyValue` as nearly everybody writes it.
+#[inline(always)]
+fn plain_any(value: &[u8]) -> Option<Any<'_>> {
+    match *value {
+        [STRING_TAG, ref behind @ ..] => match short_content(behind)? {
+            (string, []) => Some(Any::String(string)),
+            _ => None,
         },
-        [INT_TAG, int @ ..0x80] => Ok(Any::Int(i64::from(int))),
-        _ => unusual_any(request, value),
+        [INT_TAG, int @ ..0x80] => Some(Any::Int(i64::from(int))),
+        [INT_TAG, low, high @ ..0x80] => Some(Any::Int(i64::from(low & 0x7f) | i64::from(high) << 7)),
+        _ => None,
     }
 }
 
