@@ -183,6 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::otlp::value::append_varint;
 
     /// What protobuf says, without a glance: whether some attribute's first key is one of those.
     fn read(request: &[u8], span: Extent, is: impl Fn(&[u8]) -> bool) -> Result<bool, WireError> {
@@ -197,7 +198,7 @@ mod tests {
 
     fn delimited(number: u8, content: &[u8]) -> Vec<u8> {
         let mut out = vec![number << 3 | 2];
-        super::super::value::append_varint(&mut out, content.len() as u64);
+        append_varint(&mut out, content.len() as u64);
         out.extend_from_slice(content);
         out
     }
