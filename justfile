@@ -44,6 +44,10 @@ neighbours:
 deploy:
     .ci/run deploy
 
+# A hundred kill -9, after each of which budgets are compared with what was acknowledged
+kill:
+    tests/budgets/run
+
 # Ten minutes under faults, through the real binary
 fault:
     tests/fault/run

@@ -28,6 +28,7 @@ use crate::document::DocumentErrors;
 use crate::exporter::ExporterBuildError;
 use crate::pipeline::Pipelines;
 use crate::receiver::{Admission, AuthError, BindError, Budget, Intake, LocalAddress, ServerTlsError};
+use crate::store::{Store, StoreError, StoreSettings};
 use crate::telemetry::{Metrics, OwnTelemetryError, Tracing, instance_id, resident_bytes};
 pub use alone::enricher;
 use budgets::Watch;
@@ -74,6 +75,14 @@ pub enum BuildError {
         /// Why not.
         source: AuthError,
     },
+    /// Budgets cannot be kept on disk.
+    #[error("extensions::gramtrace_budgets::directory: {0}")]
+    Store(#[from] StoreError),
+    /// What is kept on disk is read once.
+    #[error(
+        "extensions::gramtrace_budgets::directory: what is kept is read at the start alone; restart the process for it"
+    )]
+    StoreMoved,
     /// A receiver's certificates cannot be used.
     #[error("{path}: {source}")]
     Tls {
@@ -117,6 +126,8 @@ pub struct Running {
     resident: u64,
     lookup: Lookup,
     budgets: Budgets,
+    /// Where budgets are kept on disk.
+    store: Option<Store>,
     /// Once there are budgets.
     watch: Option<Watch>,
     listeners: Listeners,
@@ -137,6 +148,7 @@ struct Next {
     memory: Memory,
     enrichers: Enrichers,
     budgets: Vec<BudgetSettings>,
+    keeping: Option<StoreSettings>,
     opened: Opened,
     own: NextOwn,
     drain_timeout: Duration,
@@ -148,6 +160,9 @@ impl App {
     /// # Errors
     /// [`BuildError`] for the first part that cannot be built; what was bound is given back.
     pub async fn build(config: &Config, surroundings: &Surroundings) -> Result<Self, BuildError> {
+        let budgets = Budgets::default();
+        let open = |settings| Store::open(&settings, &budgets, surroundings.metrics.store());
+        let store = budgets::store(config).map(open).transpose()?;
         let running = Running {
             surroundings: surroundings.clone(),
             readiness: Readiness::starting(),
@@ -157,7 +172,8 @@ impl App {
             budget: Budget::new(&surroundings.metrics),
             resident: resident_bytes().unwrap_or(0),
             lookup: Lookup::default(),
-            budgets: Budgets::default(),
+            budgets,
+            store,
             watch: None,
             listeners: Listeners::default(),
             own: None,
@@ -230,17 +246,22 @@ impl Running {
     /// Stops accepting, lets requests in flight end within the configured time, and returns. The health page says so
     /// meanwhile and stops last.
     pub async fn drain(self) -> Drained {
-        let Self { readiness, intakes, listeners, own, drain_timeout, .. } = self;
+        let Self { readiness, intakes, listeners, own, store, drain_timeout, .. } = self;
         readiness.draining();
         intakes.values().for_each(Intake::end);
-        drain::drain(listeners, intakes.into_values().collect(), own, drain_timeout).await
+        drain::drain(listeners, intakes.into_values().collect(), (own, store), drain_timeout).await
     }
 
     async fn prepare(&self, config: &Config) -> Result<Next, BuildError> {
+        let keeping = budgets::store(config);
+        if keeping.as_ref().map(|it| &*it.directory) != self.store.as_ref().map(Store::directory) {
+            return Err(BuildError::StoreMoved);
+        }
         let registries = registries::load(config, &self.registries)?;
         let memories = pipelines::memories(config, &self.memories, &self.surroundings.metrics);
         let enrichers = pipelines::enrichers(config, &registries, &memories);
-        let feeds = pipelines::feeds(config, (&enrichers, &memories), &self.surroundings, &self.budgets)?;
+        let commits = self.store.as_ref().map(Store::commits);
+        let feeds = pipelines::feeds(config, (&enrichers, &memories), &self.surroundings, (&self.budgets, commits))?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
         let metrics = &self.surroundings.metrics;
         let (lookup, budgets) = (&self.lookup, &self.budgets);
@@ -254,7 +275,19 @@ impl Running {
         let own = NextOwn::build(self.own.as_ref(), &config.service.telemetry, about)?;
         let drain_timeout = config.service.drain_timeout;
         let budgets = budgets::settings(config);
-        Ok(Next { feeds, intakes, registries, memories, memory, enrichers, budgets, opened, own, drain_timeout })
+        Ok(Next {
+            feeds,
+            intakes,
+            registries,
+            memories,
+            memory,
+            enrichers,
+            budgets,
+            keeping,
+            opened,
+            own,
+            drain_timeout,
+        })
     }
 
     /// The receiver as it is, or a new one, which is fed before it is served.
@@ -267,12 +300,26 @@ impl Running {
     }
 
     fn switch_to(&mut self, next: Next) {
-        let Next { mut feeds, intakes, registries, memories, memory, enrichers, budgets, opened, own, drain_timeout } =
-            next;
+        let Next {
+            mut feeds,
+            intakes,
+            registries,
+            memories,
+            memory,
+            enrichers,
+            budgets,
+            keeping,
+            opened,
+            own,
+            drain_timeout,
+        } = next;
         self.budget.set(memory.budget);
         let priced_by = feeds.values().flat_map(BTreeMap::values).filter_map(|pipeline| pipeline.registry());
         let labels = priced_by.map(|(processor, label)| (processor.to_owned(), label.to_owned()));
         self.surroundings.metrics.registries(labels.collect());
+        if let (Some(store), Some(keeping)) = (&self.store, keeping) {
+            store.sync(keeping.sync);
+        }
         // Before anything is booked in them.
         budgets::apply(&self.budgets, budgets);
         self.surroundings.metrics.watch(self.budgets.clone());

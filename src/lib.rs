@@ -10,7 +10,7 @@
 //! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys; [`keyed`] hashes ids. [`trace`] reads receipts
 //! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
 //! builds a service from it; [`cli`] holds the commands. [`budget`] holds limits against
-//! what was booked, [`telemetry`] counts and logs, [`admin`] serves health and
+//! what was booked, [`store`] keeps that on disk, [`telemetry`] counts and logs, [`admin`] serves health and
 //! metrics. Who may import whom is a table that a test holds the tree to.
 
 pub mod admin;
@@ -30,6 +30,7 @@ pub mod pipeline;
 pub mod receiver;
 pub mod rejection;
 pub mod semconv;
+pub mod store;
 pub mod telemetry;
 pub mod trace;
 pub mod units;

@@ -12,11 +12,12 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::budget::{Budgets, Consumption, unix_ms};
-use crate::enrich::{Books, Emission, Enriched, Enricher, LabelSettings};
+use crate::budget::{Budgets, CallId, Consumption, unix_ms};
+use crate::enrich::{Books, BudgetCall, Emission, Enriched, Enricher, LabelSettings};
 use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
 use crate::rejection::{Failure, Rejection};
+use crate::store::Commits;
 use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending,
 };
@@ -44,6 +45,8 @@ pub struct Pipeline {
     /// Where there is an enricher.
     book: Option<EmissionBook>,
     budgets: Budgets,
+    /// Where budgets are kept.
+    commits: Option<Commits>,
     deliveries: Vec<Arc<Delivery>>,
     /// Where its roots are told, where traces are summed up.
     passage: Option<Passage>,
@@ -60,7 +63,8 @@ impl Pipeline {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
         let deliveries = destinations.into_iter().map(delivery).collect();
         let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
-        Self { enricher, book, budgets: Budgets::default(), deliveries, passage: None, metrics }
+        let budgets = Budgets::default();
+        Self { enricher, book, budgets, commits: None, deliveries, passage: None, metrics }
     }
 
     /// The same, and each trace whose root goes through it is summed up by `summaries`, where this pipeline has the name
@@ -77,10 +81,10 @@ impl Pipeline {
         Some((enricher.name(), enricher.registry()))
     }
 
-    /// The same, booking in `budgets`, too.
+    /// The same, booking in `budgets`, too, which are kept by `commits` where they are.
     #[must_use]
-    pub fn with_budgets(self, budgets: Budgets) -> Self {
-        Self { budgets, ..self }
+    pub fn with_budgets(self, budgets: Budgets, commits: Option<Commits>) -> Self {
+        Self { budgets, commits, ..self }
     }
 
     /// Sends `export` on and gives the backend's answer as protobuf: empty for full success, else with
@@ -99,7 +103,10 @@ impl Pipeline {
         let answer = self.deliver(signal, &prepared, deadline).await.map_err(Rejection::Backend)?;
         inside.acknowledged(0);
         if let Some(enriched) = prepared.enriched {
-            self.book(enriched, answer.is_partial);
+            let booking = self.book(enriched, answer.is_partial);
+            if let (Some(booking), Some(commits)) = (booking, &self.commits) {
+                commits.until(booking).await;
+            }
         }
         Ok(answer.response)
     }
@@ -115,8 +122,9 @@ impl Pipeline {
         }
     }
 
-    /// Books what a request held, once it is acknowledged. A partial success does not say which spans it is about.
-    fn book(&self, enriched: Enriched, is_partial: bool) {
+    /// Books what a request held, once it is acknowledged. A partial success does not say which spans it is about. Gives
+    /// the number of the booking in the budgets, where there is one.
+    fn book(&self, enriched: Enriched, is_partial: bool) -> Option<u64> {
         let books = enriched.claim.acknowledge();
         let tally = &books.tally;
         for (status, spans) in tally.by_status().filter(|(_, spans)| *spans > 0) {
@@ -126,22 +134,22 @@ impl Pipeline {
             self.metrics.dialect(dialect, spans);
         }
         self.metrics.unlisted(tally.unlisted);
-        self.book_emissions(&books, is_partial);
+        let booking = self.book_emissions(&books, is_partial);
         if let Some(passage) = &self.passage {
             passage.passed(books.passed_roots, Instant::now());
         }
         for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());
         }
+        booking
     }
 
-    fn book_emissions(&self, books: &Books, is_partial: bool) {
-        let Some(book) = self.book.as_ref().filter(|_| !books.emissions.is_empty()) else { return };
+    fn book_emissions(&self, books: &Books, is_partial: bool) -> Option<u64> {
+        let book = self.book.as_ref().filter(|_| !books.emissions.is_empty())?;
         let now = SystemTime::now();
         book.add(books.emissions.iter().map(booking), is_partial, now);
-        if books.emissions.iter().any(|emission| !emission.origin.budgets.is_empty()) {
-            self.budgets.add(books.emissions.iter().map(consumption), unix_ms(now));
-        }
+        let is_budgeted = books.emissions.iter().any(|emission| !emission.origin.budgets.is_empty());
+        is_budgeted.then(|| self.budgets.add(books.emissions.iter().flat_map(consumptions), unix_ms(now)))
     }
 
     async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Answer, Failure> {
@@ -194,14 +202,25 @@ fn emission_settings(labels: &LabelSettings) -> EmissionSettings {
     }
 }
 
-fn consumption(emission: &Emission) -> Consumption<'_> {
-    let [value, low, high] = emission.co2e_g.unwrap_or_default().map(Sum::value);
-    Consumption {
+/// What calls of one origin took: together, or call by call where budgets are to know each again.
+fn consumptions(emission: &Emission) -> Vec<Consumption<'_>> {
+    let of = |call, [value, low, high]: [f64; 3], energy_j: f64| Consumption {
         budgets: &emission.origin.budgets,
         co2e_g: [low, value, high],
-        energy_wh: emission.energy_j.map_or(0.0, |energy_j| energy_j.value() / JOULES),
+        energy_wh: energy_j / JOULES,
         model: &emission.origin.model,
         service: &emission.origin.service,
+        call,
+    };
+    match &emission.calls_of_budgets {
+        Some(calls) => {
+            let id = |call: &BudgetCall| call.ids.and_then(|(trace_id, span_id)| CallId::new(&trace_id, &span_id));
+            calls.iter().map(|call| of(id(call), call.co2e_g, call.energy_j)).collect()
+        }
+        None => {
+            let co2e_g = emission.co2e_g.unwrap_or_default().map(Sum::value);
+            vec![of(None, co2e_g, emission.energy_j.map_or(0.0, Sum::value))]
+        }
     }
 }
 

@@ -8,9 +8,12 @@ use jiff::tz::TimeZone;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::budget::{BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Change, Count, Period, Rolling, unix_ms};
-use crate::config::{BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig};
+use crate::budget::{
+    Alarm, BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Count, News, Period, Rolling, unix_ms,
+};
+use crate::config::{BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig, SyncConfig};
 use crate::enrich::Scope;
+use crate::store::{StoreSettings, Sync};
 
 /// Every budget of every processor.
 pub(super) fn settings(config: &Config) -> Vec<BudgetSettings> {
@@ -27,6 +30,16 @@ pub(super) fn scopes(id: &ComponentId, config: &GramtraceConfig) -> Vec<Scope> {
         patterns: budget.matches.iter().map(|(key, pattern)| (key.clone(), pattern.clone())).collect(),
     };
     config.budgets.iter().map(scope).collect()
+}
+
+/// Where budgets are kept on disk, if they are.
+pub(super) fn store(config: &Config) -> Option<StoreSettings> {
+    let keeping = config.keeping()?;
+    let sync = match keeping.sync {
+        SyncConfig::Within(time) => Sync::Within(time),
+        SyncConfig::EachRequest => Sync::EachRequest,
+    };
+    Some(StoreSettings { directory: keeping.directory.clone()?, sync })
 }
 
 /// What a budget is called everywhere: its own name, behind that of its processor where that has one: names are unique in a processor.
@@ -80,9 +93,7 @@ impl Watch {
             glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 glances.tick().await;
-                for (budget, change) in budgets.changes(unix_ms(SystemTime::now())) {
-                    log(&budget, change);
-                }
+                budgets.changes(unix_ms(SystemTime::now())).iter().for_each(log);
             }
         }))
     }
@@ -101,15 +112,14 @@ pub(super) fn apply(budgets: &Budgets, settings: Vec<BudgetSettings>) {
     }
 }
 
-fn log(budget: &str, change: Change) {
-    match change {
-        Change::Threshold { percent, is_firing: true } => {
+fn log(news: &News) {
+    let (budget, is_firing) = (&*news.budget.name, news.change.is_firing);
+    match news.change.what {
+        Alarm::Threshold(percent) if is_firing => {
             tracing::warn!(budget, percent, "a budget is consumed up to a threshold");
         }
-        Change::Threshold { percent, is_firing: false } => {
-            tracing::info!(budget, percent, "a budget is below a threshold again");
-        }
-        Change::Burn { pair, is_firing } => {
+        Alarm::Threshold(percent) => tracing::info!(budget, percent, "a budget is below a threshold again"),
+        Alarm::Burn(pair) => {
             let factor = BURN_FACTORS.get(pair).copied().unwrap_or_default();
             if is_firing {
                 tracing::warn!(budget, factor, "a budget is consumed faster than it lasts");

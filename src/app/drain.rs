@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use super::listening::Listeners;
 use super::own::Own;
 use crate::receiver::Intake;
+use crate::store::Store;
 
 /// How long peers may take to hang up when nothing is in flight: an answer still has to reach them, and a request that
 /// was on its way when they were told has to arrive.
@@ -32,7 +33,7 @@ pub enum Drained {
 pub(super) async fn drain(
     mut listeners: Listeners,
     intakes: Vec<Intake>,
-    own: Option<Own>,
+    (own, store): (Option<Own>, Option<Store>),
     limit: Duration,
 ) -> Drained {
     let deadline = Instant::now() + limit;
@@ -48,6 +49,10 @@ pub(super) async fn drain(
     if let Some(own) = own {
         // A backend of own telemetry that does not answer is no reason to stay.
         let _ = timeout(LAST_WORDS, own.end()).await;
+    }
+    if let Some(store) = store {
+        // Nor is a disk that does not: what was acknowledged a second ago is there.
+        let _ = timeout(LAST_WORDS, tokio::task::spawn_blocking(|| store.end())).await;
     }
     listeners.end_pages().await;
     if in_time || requests == 0 { Drained::Clean } else { Drained::TimedOut { requests } }

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use super::registries::Registries;
 use super::{BuildError, Surroundings, delivery, settings};
 use crate::budget::Budgets;
-use crate::config::{ComponentId, Config, ExporterConfig, GramtraceConfig, PipelineConfig, PipelineId};
+use crate::config::{ComponentId, Config, ExporterConfig, GramtraceConfig, PipelineConfig, PipelineId, SyncConfig};
 use crate::enrich::{EnrichSettings, Enricher, SharedLedger, SharedMemory, TraceBooks};
 use crate::exporter::{DebugExporter, Destination, Exporter, GrpcExporter, HttpExporter};
 use crate::genai::{Memory, MemorySettings, Status};
 use crate::pipeline::{Pipeline, Pipelines, Summaries};
+use crate::store::Commits;
 use crate::telemetry::{LevelReader, MemoryLevel, Metrics};
 use crate::trace::ledger::{LedgerLevel, LedgerSettings, RootLevel, SummarySettings};
 
@@ -82,8 +83,10 @@ pub(super) fn levels(enrichers: &Enrichers, memories: &Memories) -> BTreeMap<Str
 /// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so
 /// count a call once between them.
 pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Memories) -> Enrichers {
+    let knows_budget_calls = config.keeping().is_some_and(|keeping| keeping.sync == SyncConfig::EachRequest);
     let enricher = |id, Remembered { memory, ledger, .. }: &Remembered| {
         let settings = settings::enrich(id, config.processors.get(id)?);
+        let settings = EnrichSettings { knows_budget_calls, ..settings };
         let registry = Arc::clone(registries.get(id)?);
         let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
         Some(Arc::new(Enricher::with_state(registry, &settings, state)))
@@ -97,7 +100,7 @@ pub(super) fn feeds(
     config: &Config,
     (enrichers, memories): (&Enrichers, &Memories),
     surroundings: &Surroundings,
-    budgets: &Budgets,
+    budgets: (&Budgets, Option<&Commits>),
 ) -> Result<BTreeMap<ComponentId, Pipelines>, BuildError> {
     let built = build(config, (enrichers, memories), surroundings, budgets)?;
     let fed_by = |receiver: &ComponentId| -> Pipelines {
@@ -116,7 +119,7 @@ fn build<'a>(
     config: &'a Config,
     (enrichers, memories): (&Enrichers, &Memories),
     surroundings: &Surroundings,
-    budgets: &Budgets,
+    budgets: (&Budgets, Option<&Commits>),
 ) -> Result<BTreeMap<&'a PipelineId, Arc<Pipeline>>, BuildError> {
     let exporters = build_exporters(config, surroundings)?;
     for status in Status::ALL {
@@ -126,7 +129,8 @@ fn build<'a>(
         let enricher = pipeline.processors.iter().find_map(|id| enrichers.get(id)).map(Arc::clone);
         let exporters: Vec<Destination> =
             pipeline.exporters.iter().filter_map(|id| exporters.get(id).cloned()).collect();
-        let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone()).with_budgets(budgets.clone());
+        let built = Pipeline::new(enricher, exporters, surroundings.metrics.clone())
+            .with_budgets(budgets.0.clone(), budgets.1.cloned());
         let remembered = pipeline.processors.iter().find_map(|id| memories.get(id));
         Arc::new(match remembered.and_then(|remembered| remembered.summaries.as_ref()) {
             Some((_, summaries)) => built.summing_up(summaries, &id.to_string()),

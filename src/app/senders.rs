@@ -32,7 +32,7 @@ impl<'a> Senders<'a> {
 
 fn settings(extension: &ExtensionConfig) -> Option<AuthSettings> {
     match extension {
-        ExtensionConfig::HealthCheck(_) | ExtensionConfig::Api(_) => None,
+        ExtensionConfig::HealthCheck(_) | ExtensionConfig::Api(_) | ExtensionConfig::Keeping(_) => None,
         ExtensionConfig::BearerTokenAuth(bearer) => Some(AuthSettings::Bearer(bearer_settings(bearer))),
         ExtensionConfig::BasicAuth(BasicAuthConfig { htpasswd }) => Some(AuthSettings::Basic(basic_settings(htpasswd))),
     }

@@ -152,6 +152,7 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
         traces: ledger(&config.trace),
         labels: labels(&config.labels),
         scopes: budgets::scopes(id, config),
+        knows_budget_calls: false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Budgets of CO2e or energy: what was consumed in a period, against a limit. Bookings are those of acknowledged calls.
 //! Knows amounts and time, which is passed in; nothing of spans, of configuration, or of who is told.
 
+mod book;
+mod calls;
+mod entry;
 mod period;
 mod ring;
 mod state;
@@ -8,11 +11,15 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use book::Book;
+pub use calls::{CALL_TTL_MS, CallId};
+pub use entry::{Booked, Entry, Taken};
+
 pub use period::{CalendarUnit, Period, Rolling, UnixMs, unix_ms};
-use state::State;
-pub use state::{BURN_FACTORS, Change};
+pub use state::{Alarm, BURN_FACTORS, Change, Standing, State};
 
 use crate::units::Amount;
 
@@ -58,6 +65,8 @@ pub struct Consumption<'a> {
     pub model: &'a str,
     /// `service.name`.
     pub service: &'a str,
+    /// Where it is one call that is to be booked once whoever reports it again: its ids.
+    pub call: Option<CallId>,
 }
 
 /// How a budget stands. Numbers are in grams or watt-hours, as its limit is.
@@ -92,35 +101,43 @@ pub struct Window {
     pub short_rate: f64,
 }
 
-/// Every budget of a process, shared by all that book.
+/// Something that has just become so, or no longer is, with how the budget stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// What it is about.
+    pub budget: BudgetSettings,
+    /// How it stands.
+    pub status: Status,
+    /// What has changed.
+    pub change: Change,
+    /// When that was seen.
+    pub at: UnixMs,
+}
+
+/// Something that is so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Firing {
+    /// What it is about.
+    pub budget: BudgetSettings,
+    /// How it stands.
+    pub status: Status,
+    /// What is so.
+    pub what: Alarm,
+    /// Since when.
+    pub since: UnixMs,
+}
+
+/// Every budget of a process, shared by all that book. No one holds it for longer than one budget takes, unless to book.
 #[derive(Debug, Clone, Default)]
 pub struct Budgets(Arc<Mutex<Book>>);
-
-#[derive(Debug, Default)]
-struct Book {
-    settings: BTreeMap<String, BudgetSettings>,
-    /// By name, also of budgets that are not in force: one that comes back goes on.
-    states: BTreeMap<String, State>,
-}
 
 impl Budgets {
     /// These are in force from `now` on. What was consumed stays, unless it is of another unit or for another period:
     /// gives the names of those that begin anew, since what they had consumed is not what they count now. A limit, a time
-    /// zone, thresholds and the number of the range that counts change nothing of what was consumed.
+    /// zone, thresholds and the number of the range that counts change nothing of what was consumed. What a budget that is
+    /// gone had consumed is kept for two of its periods, in case that it comes back; what it had fired ends.
     pub fn apply(&self, settings: Vec<BudgetSettings>, now: UnixMs) -> Vec<String> {
-        let mut book = self.lock();
-        let mut anew = Vec::new();
-        for budget in &settings {
-            match book.states.get_mut(&budget.name) {
-                Some(state) if state.fits(budget) => state.go_on(budget, now),
-                other => {
-                    anew.extend(other.is_some().then(|| budget.name.clone()));
-                    book.states.insert(budget.name.clone(), State::new(budget, now));
-                }
-            }
-        }
-        book.settings = settings.into_iter().map(|budget| (budget.name.clone(), budget)).collect();
-        anew
+        self.lock().apply(settings, now)
     }
 
     /// Whether there is none.
@@ -129,39 +146,91 @@ impl Budgets {
         self.lock().settings.is_empty()
     }
 
-    /// Books what acknowledged calls took.
-    pub fn add<'a>(&self, consumptions: impl IntoIterator<Item = Consumption<'a>>, now: UnixMs) {
+    /// Books what acknowledged calls took. Gives the number of the booking, which is in [`Taken::booking`] once it is kept.
+    pub fn add<'a>(&self, consumptions: impl IntoIterator<Item = Consumption<'a>>, now: UnixMs) -> u64 {
         let mut book = self.lock();
-        let Book { settings, states } = &mut *book;
         for consumption in consumptions {
-            for budget in consumption.budgets.iter().filter_map(|name| settings.get(&**name)) {
-                if let Some(state) = states.get_mut(&budget.name) {
-                    state.add(budget.of(&consumption), (consumption.model, consumption.service), now);
-                }
-            }
+            book.add(&consumption, now);
         }
+        book.booking += 1;
+        book.booking
     }
 
     /// Every budget and how it stands, in the order of their names.
     #[must_use]
     pub fn statuses(&self, now: UnixMs) -> Vec<(BudgetSettings, Status)> {
-        let mut book = self.lock();
-        let Book { settings, states } = &mut *book;
-        let status =
-            |budget: &BudgetSettings| Some((budget.clone(), states.get_mut(&budget.name)?.status(budget, now)));
-        settings.values().filter_map(status).collect()
+        let status = |name: &String| self.lock().status(name, now);
+        self.names().iter().filter_map(status).collect()
     }
 
-    /// What has changed since this was last asked, by the name of the budget.
-    pub fn changes(&self, now: UnixMs) -> Vec<(String, Change)> {
-        let mut book = self.lock();
-        let Book { settings, states } = &mut *book;
-        let mut changes = Vec::new();
-        for budget in settings.values() {
-            let of_budget = states.get_mut(&budget.name).map(|state| state.changes(budget, now)).unwrap_or_default();
-            changes.extend(of_budget.into_iter().map(|change| (budget.name.clone(), change)));
+    /// What has changed since this was last asked.
+    pub fn changes(&self, now: UnixMs) -> Vec<News> {
+        let mut news = std::mem::take(&mut self.lock().removed);
+        for name in self.names() {
+            news.extend(self.lock().changes(&name, now));
         }
-        changes
+        news
+    }
+
+    /// Everything that fires, in the order of the budgets' names.
+    #[must_use]
+    pub fn firing(&self, now: UnixMs) -> Vec<Firing> {
+        self.names().iter().flat_map(|name| self.lock().firing(name, now)).collect()
+    }
+
+    /// Whether a budget is exceeded: as of the last time that [`Budgets::changes`] was asked. Waits for nobody to be read.
+    #[must_use]
+    pub fn exceeded(&self, name: &str) -> Arc<AtomicBool> {
+        Arc::clone(self.lock().exceeded.entry(name.to_owned()).or_default())
+    }
+
+    /// From now on what is booked waits to be kept: [`Budgets::take`] has to be asked now and then.
+    pub fn keep(&self) {
+        self.lock().waiting.get_or_insert_default();
+    }
+
+    /// What waits to be kept. It waits no longer.
+    #[must_use]
+    pub fn take(&self) -> Taken {
+        let mut book = self.lock();
+        let booking = book.booking;
+        book.waiting.as_mut().map(|waiting| waiting.take(booking)).unwrap_or_default()
+    }
+
+    /// The whole book but what is booked meanwhile, entry by entry. With what [`Budgets::take`] gives afterwards it is
+    /// everything; each entry is made while the others are booked in.
+    pub fn whole(&self, mut each: impl FnMut(Entry)) {
+        let names: Vec<String> = self.lock().states.keys().cloned().collect();
+        for name in names {
+            let entry = self.lock().whole(&name);
+            entry.into_iter().for_each(&mut each);
+        }
+        let mut place = 0;
+        loop {
+            let (calls, next) = self.lock().calls.from(place, CALLS_AT_ONCE);
+            if calls.is_empty() {
+                return;
+            }
+            place = next;
+            let mut by_time: BTreeMap<UnixMs, Vec<CallId>> = BTreeMap::new();
+            calls.into_iter().for_each(|(at, call)| by_time.entry(at).or_default().push(call));
+            by_time.into_iter().for_each(|(at, calls)| each(Entry::Booked(Booked::of_calls(at, calls))));
+        }
+    }
+
+    /// Does again what an entry says was done. To be called before anything is booked.
+    pub fn restore(&self, entry: Entry) {
+        self.lock().restore(entry);
+    }
+
+    /// Calls that were forgotten before their time, for want of room.
+    #[must_use]
+    pub fn forgotten_calls(&self) -> u64 {
+        self.lock().calls.evicted()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.lock().settings.keys().cloned().collect()
     }
 
     /// Whoever panicked with the book in hand had booked a part of one request.
@@ -169,6 +238,9 @@ impl Budgets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How many calls are copied while others wait.
+const CALLS_AT_ONCE: usize = 10_000;
 
 impl BudgetSettings {
     /// What of a consumption counts here.

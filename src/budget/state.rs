@@ -32,7 +32,7 @@ const LONG: usize = 12 * SHORT;
 
 /// The state of one budget. What it counts is in grams or watt-hours, as its limit is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct State {
+pub struct State {
     /// Whether watt-hours are counted, not grams.
     is_energy: bool,
     period: Period,
@@ -42,13 +42,21 @@ pub(super) struct State {
     bounds: (UnixMs, UnixMs),
     total: f64,
     lost: f64,
-    /// Thresholds that are crossed, in percent.
-    crossed: Vec<f64>,
-    burning: [bool; BURNS.len()],
+    standing: Standing,
     models: Drivers,
     services: Drivers,
     /// The latest time that was seen: it never runs backwards here.
     now: UnixMs,
+}
+
+/// Which thresholds are crossed, and which burn rates are too fast: since when.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Standing {
+    /// In percent.
+    pub(super) crossed: Vec<(f64, UnixMs)>,
+    pub(super) burning: [Option<UnixMs>; BURNS.len()],
+    /// When the period began that this is about.
+    pub(super) began: UnixMs,
 }
 
 /// Who consumed: in this period and in the one before, so that a rolling budget always has a whole one.
@@ -59,23 +67,24 @@ struct Drivers {
     turned: UnixMs,
 }
 
-/// Something that has just become so.
+/// What may fire.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Change {
-    /// A threshold is crossed, in percent of the limit; or no longer.
-    Threshold {
-        /// In percent.
-        percent: f64,
-        /// Whether it is crossed now.
-        is_firing: bool,
-    },
-    /// More is consumed than lasts for the period, over both windows of a pair; or no longer.
-    Burn {
-        /// The place of the pair among [`BURN_FACTORS`].
-        pair: usize,
-        /// Whether it is so now.
-        is_firing: bool,
-    },
+pub enum Alarm {
+    /// A threshold, in percent of the limit.
+    Threshold(f64),
+    /// More is consumed than lasts for the period, over both windows of a pair: its place among [`BURN_FACTORS`].
+    Burn(usize),
+}
+
+/// Something that has just become so, or no longer is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// What.
+    pub what: Alarm,
+    /// Whether it is so now.
+    pub is_firing: bool,
+    /// When it began.
+    pub since: UnixMs,
 }
 
 /// The burn rates that are watched, by their pair of windows.
@@ -93,8 +102,7 @@ impl State {
             bounds: settings.period.bounds(now),
             total: 0.0,
             lost: 0.0,
-            crossed: Vec::new(),
-            burning: [false; BURNS.len()],
+            standing: Standing { began: settings.period.bounds(now).0, ..Standing::default() },
             models: Drivers { turned: now, ..Drivers::default() },
             services: Drivers { turned: now, ..Drivers::default() },
             now,
@@ -106,13 +114,17 @@ impl State {
         self.is_energy == is_energy(settings) && self.period.is_like(&settings.period)
     }
 
-    /// Goes on under `settings`, which it fits: a period of the calendar may begin and end at other times from now on.
-    pub(super) fn go_on(&mut self, settings: &BudgetSettings, now: UnixMs) {
+    /// Goes on under `settings`, which it fits. Gives whether a period of the calendar begins and ends at other times from
+    /// now on.
+    pub(super) fn go_on(&mut self, settings: &BudgetSettings, now: UnixMs) -> bool {
         self.turn(now);
-        if self.period != settings.period {
+        let is_moved = self.period != settings.period;
+        if is_moved {
             self.period = settings.period.clone();
             self.bounds = self.period.bounds(self.now);
+            self.standing.began = self.bounds.0;
         }
+        is_moved
     }
 
     pub(super) fn add(&mut self, amount: f64, who: (&str, &str), now: UnixMs) {
@@ -190,36 +202,65 @@ impl State {
         windows
     }
 
-    /// What has changed since this was last asked.
-    pub(super) fn changes(&mut self, settings: &BudgetSettings, now: UnixMs) -> Vec<Change> {
-        let (began, _) = self.bounds;
+    /// What has changed since this was last asked, given how it stood then and stands now.
+    pub(super) fn changes(&mut self, settings: &BudgetSettings, now: UnixMs) -> (Vec<Change>, Status) {
         let status = self.status(settings, now);
         let percent = status.consumed / settings.limit.get() * 100.0;
-        let (is_rolling, is_new_period) = (matches!(settings.period, Period::Rolling(_)), self.bounds.0 != began);
-        let mut changes = Vec::new();
-        self.crossed.retain(|crossed| {
+        let began = std::mem::replace(&mut self.standing.began, self.bounds.0);
+        let (is_rolling, is_new_period) = (matches!(self.period, Period::Rolling(_)), self.bounds.0 != began);
+        let (since, mut changes) = (self.now, Vec::new());
+        self.standing.crossed.retain(|(crossed, since)| {
             let is_known = settings.thresholds.contains(crossed);
             let recovers = if is_rolling { percent < crossed - REARM } else { is_new_period || percent < *crossed };
             if recovers || !is_known {
-                changes.push(Change::Threshold { percent: *crossed, is_firing: false });
+                changes.push(Change { what: Alarm::Threshold(*crossed), is_firing: false, since: *since });
             }
             is_known && !recovers
         });
         for &threshold in &settings.thresholds {
-            if percent >= threshold && !self.crossed.contains(&threshold) {
-                self.crossed.push(threshold);
-                changes.push(Change::Threshold { percent: threshold, is_firing: true });
+            if percent >= threshold && !self.standing.crossed.iter().any(|(crossed, _)| *crossed == threshold) {
+                self.standing.crossed.push((threshold, since));
+                changes.push(Change { what: Alarm::Threshold(threshold), is_firing: true, since });
             }
         }
-        for (pair, (window, burning)) in status.burn.iter().zip(&mut self.burning).enumerate() {
+        for (pair, (window, burning)) in status.burn.iter().zip(&mut self.standing.burning).enumerate() {
             let is_firing =
                 settings.burn_rates && window.long_rate >= window.factor && window.short_rate >= window.factor;
-            if is_firing != *burning {
-                *burning = is_firing;
-                changes.push(Change::Burn { pair, is_firing });
+            if is_firing != burning.is_some() {
+                let since = burning.unwrap_or(since);
+                *burning = is_firing.then_some(since);
+                changes.push(Change { what: Alarm::Burn(pair), is_firing, since });
             }
         }
+        (changes, status)
+    }
+
+    /// Everything that fires.
+    pub(super) fn firing(&self) -> impl Iterator<Item = (Alarm, UnixMs)> + use<'_> {
+        let crossed = self.standing.crossed.iter().map(|(percent, since)| (Alarm::Threshold(*percent), *since));
+        let burning = self.standing.burning.iter().enumerate();
+        crossed.chain(burning.filter_map(|(pair, since)| Some((Alarm::Burn(pair), (*since)?))))
+    }
+
+    /// Nothing fires any more: gives what did.
+    pub(super) fn silence(&mut self) -> Vec<Change> {
+        let ended = |(what, since)| Change { what, is_firing: false, since };
+        let changes = self.firing().map(ended).collect();
+        self.standing = Standing { began: self.standing.began, ..Standing::default() };
         changes
+    }
+
+    pub(super) const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    pub(super) fn stand(&mut self, standing: Standing) {
+        self.standing = standing;
+    }
+
+    /// Whether everything that it counted is over by `now`, so that nothing is lost with it.
+    pub(super) fn is_over(&self, now: UnixMs) -> bool {
+        now.saturating_sub(self.now) > self.period.nominal_ms().saturating_mul(2)
     }
 }
 

@@ -34,6 +34,7 @@ fn book(budgets: &Budgets, grams: f64, now: UnixMs) {
         energy_wh: grams * 3.0,
         model: "openai/gpt-4o",
         service: "shop",
+        call: None,
     };
     budgets.add([consumption], now);
 }
@@ -72,14 +73,14 @@ impl Oracle {
         self.bookings.iter().filter(|(at, _)| *at >= start).map(|(_, grams)| grams).sum()
     }
 
-    fn changes(&mut self, percent: f64, period_began: Option<UnixMs>) -> Vec<Change> {
+    fn changes(&mut self, percent: f64, period_began: Option<UnixMs>) -> Vec<(f64, bool)> {
         let mut changes = Vec::new();
         let is_new = period_began.is_some_and(|began| began != self.began);
         self.began = period_began.unwrap_or_default();
         let before = std::mem::take(&mut self.crossed);
         for threshold in before {
             if is_new || (period_began.is_none() && percent < threshold - 5.0) {
-                changes.push(Change::Threshold { percent: threshold, is_firing: false });
+                changes.push((threshold, false));
             } else {
                 self.crossed.push(threshold);
             }
@@ -87,16 +88,20 @@ impl Oracle {
         for threshold in [50.0, 75.0, 90.0, 100.0] {
             if percent >= threshold && !self.crossed.contains(&threshold) {
                 self.crossed.push(threshold);
-                changes.push(Change::Threshold { percent: threshold, is_firing: true });
+                changes.push((threshold, true));
             }
         }
         changes
     }
 }
 
-fn thresholds(budgets: &Budgets, now: UnixMs) -> Vec<Change> {
-    let changes = budgets.changes(now).into_iter().map(|(_, change)| change);
-    changes.filter(|change| matches!(change, Change::Threshold { .. })).collect()
+/// Thresholds that were crossed, or no longer are.
+fn thresholds(budgets: &Budgets, now: UnixMs) -> Vec<(f64, bool)> {
+    let crossed = |news: News| match news.change.what {
+        Alarm::Threshold(percent) => Some((percent, news.change.is_firing)),
+        Alarm::Burn(_) => None,
+    };
+    budgets.changes(now).into_iter().filter_map(crossed).collect()
 }
 
 fn close(one: f64, other: f64) -> bool {
@@ -181,7 +186,7 @@ fn months_end_when_they_end_and_begin_at_nothing() {
     let budgets = budgets(&settings, at("2026-01-31T23:00:00Z"));
     book(&budgets, 800.0, at("2026-01-31T23:59:59Z"));
     assert_eq!(status(&budgets, at("2026-01-31T23:59:59.999Z")).consumed, 800.0);
-    let crossed = |percent, is_firing| Change::Threshold { percent, is_firing };
+    let crossed = |percent, is_firing| (percent, is_firing);
     assert_eq!(thresholds(&budgets, at("2026-01-31T23:59:59.999Z")), [crossed(50.0, true), crossed(75.0, true)]);
     assert_eq!(status(&budgets, at("2026-02-01T00:00:00Z")).consumed, 0.0);
     assert_eq!(thresholds(&budgets, at("2026-02-01T00:00:00Z")), [crossed(50.0, false), crossed(75.0, false)]);
@@ -196,15 +201,18 @@ fn a_burn_rate_has_to_last_over_both_of_its_windows() {
     let start = at("2026-05-01T00:00:00Z");
     let budgets = budgets(&settings, start);
     let burns = |now| {
-        let changes = budgets.changes(now).into_iter().map(|(_, change)| change);
-        changes.filter(|change| matches!(change, Change::Burn { .. })).collect::<Vec<_>>()
+        let burning = |news: News| match news.change.what {
+            Alarm::Burn(pair) => Some((pair, news.change.is_firing)),
+            Alarm::Threshold(_) => None,
+        };
+        budgets.changes(now).into_iter().filter_map(burning).collect::<Vec<_>>()
     };
     // 20 g an hour, for an hour: 20 times what lasts, over the last hour and the last five minutes.
     let mut began = None;
     for minute in 1..=60 {
         let now = start + minute * MINUTE - 1;
         book(&budgets, 20.0 / 60.0, now);
-        if burns(now).contains(&Change::Burn { pair: 0, is_firing: true }) {
+        if burns(now).contains(&(0, true)) {
             began = Some(minute);
         }
     }
@@ -214,7 +222,7 @@ fn a_burn_rate_has_to_last_over_both_of_its_windows() {
     assert!(close(windows[0].long_rate, 20.0) && close(windows[0].short_rate, 20.0), "{windows:?}");
     assert!(close(windows[1].long_rate, 20.0 / 6.0), "an hour of six");
     // Five quiet minutes end it, long before the hour is over.
-    assert_eq!(burns(start + 66 * MINUTE), [Change::Burn { pair: 0, is_firing: false }]);
+    assert_eq!(burns(start + 66 * MINUTE), [(0, false)]);
 }
 
 #[test]
@@ -234,12 +242,12 @@ fn a_changed_limit_keeps_what_was_consumed_and_another_period_does_not() {
     let (start, period) = (at("2026-05-01T00:00:00Z"), Period::Rolling(Rolling::Day));
     let budgets = budgets(&budget("100g", period.clone()), start);
     book(&budgets, 60.0, start);
-    assert_eq!(thresholds(&budgets, start), [Change::Threshold { percent: 50.0, is_firing: true }]);
+    assert_eq!(thresholds(&budgets, start), [(50.0, true)]);
     budgets.apply(vec![budget("1kg", period.clone())], start);
     assert_eq!(status(&budgets, start).consumed, 60.0);
-    assert_eq!(thresholds(&budgets, start), [Change::Threshold { percent: 50.0, is_firing: false }]);
+    assert_eq!(thresholds(&budgets, start), [(50.0, false)]);
     budgets.apply(Vec::new(), start);
-    assert!(budgets.is_empty() && budgets.changes(start).is_empty());
+    assert!(budgets.is_empty() && thresholds(&budgets, start).is_empty());
     budgets.apply(vec![budget("1kg", period)], start + 1000);
     assert_eq!(status(&budgets, start + 1000).consumed, 60.0, "it was only away");
     assert_eq!(budgets.apply(vec![budget("1kg", Period::Rolling(Rolling::Week))], start + 1000), ["team"]);
@@ -297,7 +305,7 @@ fn energy_and_ends_of_the_range_count_where_they_are_to_and_drivers_are_told() {
     let names: Vec<Arc<str>> = ["1kgLow", "1kgHigh", "1kWhValue", "gone"].map(Arc::from).into();
     for (model, grams) in [("a", 1.0), ("b", 5.0), ("a", 2.0)] {
         let co2e_g = [grams / 2.0, grams, grams * 2.0];
-        let consumption = Consumption { budgets: &names, co2e_g, energy_wh: 7.0, model, service: "shop" };
+        let consumption = Consumption { budgets: &names, co2e_g, energy_wh: 7.0, model, service: "shop", call: None };
         budgets.add([consumption], 0);
     }
     let statuses = budgets.statuses(0);
@@ -316,5 +324,122 @@ fn a_clock_that_is_set_back_books_at_the_latest_time_that_was_seen() {
     assert_eq!(status(&budgets, start - 5 * DAY).consumed, 20.0);
     assert_eq!(thresholds(&budgets, start - DAY), []);
     book(&budgets, 40.0, start);
-    assert_eq!(thresholds(&budgets, start - DAY), [Change::Threshold { percent: 50.0, is_firing: true }]);
+    assert_eq!(thresholds(&budgets, start - DAY), [(50.0, true)]);
+}
+
+/// One call of `grams`.
+fn call<'a>(names: &'a [Arc<str>], grams: f64, number: u64) -> Consumption<'a> {
+    let call = CallId::new(&[7; 16], &(number + 1).to_be_bytes());
+    Consumption { budgets: names, co2e_g: [grams; 3], energy_wh: grams, model: "m", service: "s", call }
+}
+
+/// As after a crash: whatever was given to be kept, and nothing else.
+fn restored(entries: impl IntoIterator<Item = Entry>, settings: &[BudgetSettings], now: UnixMs) -> Budgets {
+    let budgets = Budgets::default();
+    for entry in entries {
+        let text = serde_json::to_string(&entry).unwrap();
+        budgets.restore(serde_json::from_str(&text).unwrap());
+    }
+    budgets.apply(settings.to_vec(), now);
+    budgets
+}
+
+#[test]
+fn what_is_kept_makes_the_same_book_again_wherever_it_is_cut() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let periods = [
+        Period::Rolling(Rolling::Hour),
+        Period::Rolling(Rolling::ThirtyDays),
+        Period::Calendar(CalendarUnit::Day, zone.clone()),
+        Period::Calendar(CalendarUnit::Month, zone),
+    ];
+    let settings: Vec<_> = { periods.into_iter().enumerate() }
+        .map(|(place, period)| BudgetSettings { name: format!("b{place}"), ..budget("1kg", period) })
+        .collect();
+    let names: Vec<Arc<str>> = settings.iter().map(|budget| budget.name.as_str().into()).collect();
+    let (mut seed, mut now) = (3, at("2026-03-28T10:00:00Z"));
+    let live = Budgets::default();
+    live.keep();
+    live.apply(settings.clone(), now);
+    let mut kept: Vec<Entry> = Vec::new();
+    for step in 0..600_u64 {
+        now += some_ms(&mut seed, 10 * MINUTE);
+        let of = &names[..=usize::try_from(step % 4).unwrap()];
+        let booking = live.add([call(of, chance(&mut seed) * 20.0, step)], now);
+        live.changes(now);
+        if step % 7 == 0 {
+            let taken = live.take();
+            assert!(!taken.is_short && taken.booking == booking);
+            kept.extend(taken.entries);
+            // The whole at any time, with what came meanwhile, is the same.
+            if step % 35 == 0 {
+                let mut whole = Vec::new();
+                live.whole(|entry| whole.push(entry));
+                live.add([call(&names, 1.0, 10_000 + step)], now);
+                whole.extend(live.take().entries);
+                kept = whole;
+            }
+            let again = restored(kept.clone(), &settings, now);
+            for ((_, one), (_, other)) in again.statuses(now).into_iter().zip(live.statuses(now)) {
+                assert!(close(one.consumed, other.consumed) && close(one.forecast, other.forecast), "at {step}");
+            }
+            let told = |budgets: &Budgets| budgets.changes(now).iter().map(|news| news.change).collect::<Vec<_>>();
+            assert_eq!(told(&again), told(&live), "nothing is told twice");
+            let before = again.statuses(now)[0].1.consumed;
+            again.add([call(&names, 1.0, step)], now);
+            assert!(close(again.statuses(now)[0].1.consumed, before), "a call that is sent again is known");
+        }
+    }
+}
+
+#[test]
+fn a_threshold_fires_anew_in_a_new_period_that_begins_above_it() {
+    let settings = budget("100g", Period::Calendar(CalendarUnit::Day, TimeZone::UTC));
+    let start = at("2026-05-01T23:59:59Z");
+    let budgets = budgets(&settings, start);
+    book(&budgets, 60.0, start);
+    assert_eq!(thresholds(&budgets, start), [(50.0, true)]);
+    book(&budgets, 70.0, start + 1000);
+    assert_eq!(thresholds(&budgets, start + 1000), [(50.0, false), (50.0, true)]);
+}
+
+#[test]
+fn what_a_removed_budget_had_fired_ends_and_it_is_kept_for_two_of_its_periods() {
+    let (start, period) = (at("2026-05-01T00:00:00Z"), Period::Rolling(Rolling::Hour));
+    let settings = budget("100g", period);
+    let budgets = budgets(&settings, start);
+    book(&budgets, 120.0, start);
+    let exceeded = budgets.exceeded("team");
+    assert_eq!(thresholds(&budgets, start).len(), 4);
+    assert!(exceeded.load(std::sync::atomic::Ordering::Relaxed));
+    assert_eq!(budgets.firing(start).iter().filter(|it| matches!(it.what, Alarm::Threshold(_))).count(), 4);
+    budgets.apply(Vec::new(), start + 1);
+    let ended = budgets.changes(start + 1);
+    assert!(ended.len() >= 4 && ended.iter().all(|news| !news.change.is_firing && news.budget.name == "team"));
+    assert!(!exceeded.load(std::sync::atomic::Ordering::Relaxed) && budgets.firing(start + 1).is_empty());
+    budgets.apply(vec![settings.clone()], start + 2);
+    assert_eq!(thresholds(&budgets, start + 2).len(), 4, "it is back, and so is what it has consumed");
+    budgets.keep();
+    budgets.apply(Vec::new(), start + 3);
+    budgets.apply(Vec::new(), start + 121 * MINUTE);
+    assert!(budgets.take().entries.contains(&Entry::Gone("team".to_owned())));
+}
+
+#[test]
+fn what_waits_to_be_kept_is_bounded_and_then_the_whole_is_asked_for() {
+    let settings = budget("1t", Period::Rolling(Rolling::Day));
+    let budgets = budgets(&settings, 0);
+    budgets.keep();
+    let names: Vec<Arc<str>> = vec!["team".into()];
+    for number in 0..200_000_u64 {
+        let service = format!("service-{number}");
+        budgets.add([Consumption { service: &service, ..call(&names, 1.0, number) }], 0);
+    }
+    let taken = budgets.take();
+    assert!(taken.is_short && taken.entries.is_empty() && taken.booking == 200_000);
+    let mut whole = Vec::new();
+    budgets.whole(|entry| whole.push(entry));
+    let again = restored(whole, std::slice::from_ref(&settings), 0);
+    assert_eq!(again.statuses(0)[0].1.consumed, 200_000.0);
+    assert_eq!(again.statuses(0)[0].1.services.len(), 5, "a million services are a hundred and the rest");
 }

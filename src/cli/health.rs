@@ -69,7 +69,7 @@ pub fn health(args: &HealthArgs, environment: Environment<'_>) -> Result<(), Hea
 fn page(config: &Config) -> Option<&ListenAddress> {
     config.service.extensions.iter().find_map(|id| match config.extensions.get(id)? {
         ExtensionConfig::HealthCheck(health) => Some(&health.endpoint),
-        ExtensionConfig::Api(_) | ExtensionConfig::BearerTokenAuth(_) | ExtensionConfig::BasicAuth(_) => None,
+        _ => None,
     })
 }
 

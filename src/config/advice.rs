@@ -72,7 +72,7 @@ const EXPORTERS: Block = Block {
 
 const EXTENSIONS: Block = Block {
     noun: "extension",
-    known: &["gramtrace_api", "health_check", "bearertokenauth", "basicauth"],
+    known: &["gramtrace_api", "gramtrace_budgets", "health_check", "bearertokenauth", "basicauth"],
     advice: &[
         ("oauth2client", "remove it, and write `headers: {authorization: ...}` in the exporter"),
         ("oidc", "tokens are not checked with an issuer; write `bearertokenauth` or `basicauth`, or `client_ca_file`"),

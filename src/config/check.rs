@@ -181,7 +181,12 @@ impl<'a> Check<'a> {
 
     fn references_to_extensions(&self) {
         self.references("service::extensions", &self.config.service.extensions, &self.extensions);
-        for (kind, noun) in [("health_check", "health check"), ("gramtrace_api", "lookup API")] {
+        let singular = [
+            ("health_check", "health check"),
+            ("gramtrace_api", "lookup API"),
+            ("gramtrace_budgets", "place for budgets"),
+        ];
+        for (kind, noun) in singular {
             let listed = self.config.service.extensions.iter().enumerate();
             if let Some((second, _)) = listed.filter(|(_, id)| id.kind() == kind).nth(1) {
                 self.problems.error(

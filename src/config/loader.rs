@@ -9,6 +9,7 @@ use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::ComponentId;
 use super::document::{self, Budget};
 use super::exporter::{DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig};
+use super::keeping::KeepingConfig;
 use super::memory_limiter::MemoryLimiterConfig;
 use super::problems::Problems;
 use super::processor::GramtraceConfig;
@@ -116,6 +117,7 @@ impl Config {
         });
         config.extensions = components(&mut section, "extensions", |id, field| match id.kind() {
             "gramtrace_api" => ApiConfig::read(field).map(ExtensionConfig::Api),
+            "gramtrace_budgets" => KeepingConfig::read(field).map(Box::new).map(ExtensionConfig::Keeping),
             "health_check" => HealthCheckConfig::read(field).map(ExtensionConfig::HealthCheck),
             "bearertokenauth" => BearerTokenAuthConfig::read(field).map(ExtensionConfig::BearerTokenAuth),
             "basicauth" => BasicAuthConfig::read(field).map(ExtensionConfig::BasicAuth),

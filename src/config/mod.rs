@@ -14,6 +14,7 @@ mod duration;
 mod environment;
 mod expand;
 mod exporter;
+mod keeping;
 mod labels;
 mod loader;
 mod memory_limiter;
@@ -49,6 +50,7 @@ pub use delivery::{ClientKeepaliveConfig, RetryConfig};
 pub use exporter::{
     BodyEncoding, DebugExporterConfig, ExporterConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, Verbosity,
 };
+pub use keeping::{AlertmanagerConfig, HookUrl, KeepingConfig, SyncConfig, WebhookConfig};
 pub use labels::{LabelConfig, LabelsConfig};
 pub use memory_limiter::MemoryLimiterConfig;
 pub use own_exporter::{BatchConfig, OwnCompression, OwnOtlpConfig, OwnProtocol, PeriodicConfig, PushExporterConfig};
@@ -103,5 +105,14 @@ impl Config {
     pub fn memory_limiter(&self) -> MemoryLimiterConfig {
         let named = self.service.pipelines.values().flat_map(|pipeline| &pipeline.processors);
         named.filter_map(|id| self.memory_limiters.get(id)).next().copied().unwrap_or_default()
+    }
+
+    /// How budgets are kept and told, where the extension for it is on.
+    #[must_use]
+    pub fn keeping(&self) -> Option<&KeepingConfig> {
+        self.service.extensions.iter().find_map(|id| match self.extensions.get(id)? {
+            ExtensionConfig::Keeping(keeping) => Some(&**keeping),
+            _ => None,
+        })
     }
 }

@@ -11,6 +11,7 @@ use super::api::ApiConfig;
 use super::auth::{BasicAuthConfig, BearerTokenAuthConfig};
 use super::component::{ComponentId, PipelineId};
 use super::duration;
+use super::keeping::KeepingConfig;
 use super::section::{Field, Section, shortened};
 use super::telemetry::TelemetryConfig;
 
@@ -25,6 +26,8 @@ pub enum ExtensionConfig {
     HealthCheck(HealthCheckConfig),
     /// What can be asked about calls.
     Api(ApiConfig),
+    /// Where budgets are kept, and who is told of them.
+    Keeping(Box<KeepingConfig>),
     /// Senders that are known by tokens.
     BearerTokenAuth(BearerTokenAuthConfig),
     /// Senders that are known by names and passwords.
@@ -39,7 +42,7 @@ impl ExtensionConfig {
             Self::HealthCheck(HealthCheckConfig { endpoint, .. }) | Self::Api(ApiConfig { endpoint, .. }) => {
                 Some(endpoint)
             }
-            Self::BearerTokenAuth(_) | Self::BasicAuth(_) => None,
+            Self::Keeping(_) | Self::BearerTokenAuth(_) | Self::BasicAuth(_) => None,
         }
     }
 }

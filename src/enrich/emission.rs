@@ -54,6 +54,19 @@ pub struct Emission {
     pub embodied_co2e_g: Option<Sum>,
     /// The one call that emitted most.
     pub costliest: Option<Costliest>,
+    /// Each call that took something by itself, where budgets are to know it again.
+    pub calls_of_budgets: Option<Vec<BudgetCall>>,
+}
+
+/// What one call took, for the budgets that it falls into.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BudgetCall {
+    /// Of its trace and its span, where they are valid.
+    pub ids: Option<([u8; 16], [u8; 8])>,
+    /// In joules; 0 where it is not known.
+    pub energy_j: f64,
+    /// In grams: value, low, high.
+    pub co2e_g: [f64; 3],
 }
 
 /// One call to look at.
@@ -123,6 +136,10 @@ impl Emission {
         for (sum, term) in self.co2e_g.get_or_insert_default().iter_mut().zip(taken.co2e_g) {
             sum.add(term * weight);
         }
+        if let Some(calls) = &mut self.calls_of_budgets {
+            let energy_j = taken.energy_j.unwrap_or_default() * weight;
+            calls.push(BudgetCall { ids: taken.ids, energy_j, co2e_g: taken.co2e_g.map(|grams| grams * weight) });
+        }
         if let Some((trace_id, span_id)) = taken.ids
             && self.costliest.is_none_or(|before| before.co2e_g < taken.co2e_g[0])
         {
@@ -187,7 +204,10 @@ pub(super) fn of<'a>(
             tier: priced.map(|priced| priced.estimate.tier),
         };
         let emission = *places.entry(key).or_insert_with_key(|key| {
-            emissions.push(Emission { origin: enricher.origin(key), ..Emission::default() });
+            let origin = enricher.origin(key);
+            let knows_calls = enricher.knows_budget_calls && !origin.budgets.is_empty();
+            let calls_of_budgets = knows_calls.then(Vec::new);
+            emissions.push(Emission { origin, calls_of_budgets, ..Emission::default() });
             emissions.len() - 1
         });
         Some(Share {

@@ -28,7 +28,7 @@ use bytes::Bytes;
 
 pub use claim::{Books, Claim, SharedMemory};
 pub use comparison::{Alternative, Comparison, ComparisonSettings};
-pub use emission::{Costliest, Emission, Origin};
+pub use emission::{BudgetCall, Costliest, Emission, Origin};
 pub use labels::{LONGEST_LABEL, LabelSettings, LabelledAttribute};
 pub(crate) use plan::Decided;
 pub use plan::Plan;
@@ -86,6 +86,8 @@ pub struct EnrichSettings {
     pub labels: LabelSettings,
     /// Which calls each budget is for.
     pub scopes: Vec<Scope>,
+    /// Whether budgets are told each call by its ids, so that they know one that is sent again after a crash.
+    pub knows_budget_calls: bool,
 }
 
 impl Default for EnrichSettings {
@@ -105,6 +107,7 @@ impl Default for EnrichSettings {
             traces: LedgerSettings::default(),
             labels: LabelSettings::default(),
             scopes: Vec::new(),
+            knows_budget_calls: false,
         }
     }
 }
@@ -131,6 +134,7 @@ pub struct Enricher {
     turning_points: Box<[Moment]>,
     labels: LabelSettings,
     scopes: Scopes,
+    knows_budget_calls: bool,
 }
 
 /// A request that is ready to be sent on.
@@ -187,6 +191,7 @@ impl Enricher {
             known: KnownSets::default(),
             labels: settings.labels.clone(),
             scopes: Scopes::new(&settings.scopes),
+            knows_budget_calls: settings.knows_budget_calls,
         }
     }
 

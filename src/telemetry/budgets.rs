@@ -84,8 +84,14 @@ mod tests {
         let (budgets, now) = (Budgets::default(), unix_ms(SystemTime::now()));
         budgets.apply(vec![budget("team", "5kg"), budget("batch", "2kWh")], now);
         let names = ["team".into(), "batch".into()];
-        let consumption =
-            Consumption { budgets: &names, co2e_g: [1.0, 2.0, 3.0], energy_wh: 10.0, model: "m", service: "s" };
+        let consumption = Consumption {
+            budgets: &names,
+            co2e_g: [1.0, 2.0, 3.0],
+            energy_wh: 10.0,
+            model: "m",
+            service: "s",
+            call: None,
+        };
         budgets.add([consumption], now);
         let (watched, mut text) = (Watched::default(), Exposition::default());
         watched.watch(budgets);

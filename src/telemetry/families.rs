@@ -122,6 +122,25 @@ pub(super) const BUDGET_BURN: Family = gauge(
     "gramtrace_budget_burn_rate",
     "How fast the budget is consumed over a window: at 1 the limit lasts for just the period.",
 );
+pub(super) const STORE_BYTES: Family = gauge("gramtrace_budget_store_bytes", "The file that budgets are kept in.");
+pub(super) const STORE_FAILURES: Family = counter(
+    "gramtrace_budget_store_failures_total",
+    "Commits of budgets that could not be written: until one succeeds, a restart loses what is consumed.",
+);
+pub(super) const STORE_LATE: Family = counter(
+    "gramtrace_budget_store_late_answers_total",
+    "Answers that waited for the disk for as long as they may, and went out before it was done.",
+);
+pub(super) const STORE_FORGOTTEN: Family = counter(
+    "gramtrace_budget_store_forgotten_calls_total",
+    "Calls that were forgotten before their time, so that one that is sent again after a crash may be booked twice.",
+);
+pub(super) const NOTIFICATIONS: Family = counter(
+    "gramtrace_budget_notifications_total",
+    "What was to be told of budgets, by whom it was for and what became of it; what failed is tried again.",
+);
+pub(super) const NOTIFICATIONS_WAITING: Family =
+    gauge("gramtrace_budget_notifications_waiting", "What is to be told of budgets and has not been taken yet.");
 pub(super) const UNKNOWN_MODELS: Family =
     gauge("gramtrace_unknown_models", "Names of models on the list of those that the registry does not know.");
 pub(super) const REMEMBERED: Family =

@@ -15,6 +15,7 @@ use super::emissions::{EmissionBook, EmissionSettings, Emissions};
 use super::exporter::{self, ExporterMetrics};
 use super::families as name;
 use super::flow::{Flows, InFlight, Level, Loss, place};
+use super::keeping::{StoreMetrics, TargetMetrics, Targets};
 use super::memory::MemoryLevels;
 use super::registries::RegistriesInUse;
 use super::reloads::Reloads;
@@ -39,6 +40,8 @@ struct Registered {
     emissions: Arc<Emissions>,
     registries: RegistriesInUse,
     budgets: Watched,
+    store: StoreMetrics,
+    targets: Targets,
     reloads: Reloads,
     memories: Memories,
     memory: Arc<MemoryLevels>,
@@ -72,6 +75,8 @@ impl Default for Registered {
             emissions: Arc::default(),
             registries: RegistriesInUse::default(),
             budgets: Watched::default(),
+            store: StoreMetrics::default(),
+            targets: Targets::default(),
             reloads: Reloads::default(),
             memories: Memories::default(),
             memory: Arc::default(),
@@ -159,6 +164,18 @@ impl Metrics {
     /// The page tells how these stand from now on.
     pub fn watch(&self, budgets: Budgets) {
         self.0.budgets.watch(budgets);
+    }
+
+    /// The figures of the store of budgets.
+    #[must_use]
+    pub fn store(&self) -> StoreMetrics {
+        self.0.store.clone()
+    }
+
+    /// The figures of one who is told of budgets, standing at 0 on the page from now on.
+    #[must_use]
+    pub fn target(&self, target: &str) -> TargetMetrics {
+        self.0.targets.find(target)
     }
 
     pub(super) fn emissions(&self) -> &Arc<Emissions> {
@@ -262,6 +279,8 @@ impl Metrics {
         self.0.memories.encode(&mut text);
         self.0.emissions.encode_books(&mut text);
         self.0.budgets.encode(&mut text);
+        self.0.store.encode(&mut text);
+        self.0.targets.encode(&mut text);
         self.0.reloads.encode(&mut text);
         text.family(name::OVER_CAPACITY, [(vec![], self.0.over_capacity.load(Ordering::Relaxed))]);
         text

@@ -7,7 +7,7 @@ use gramtrace::config::{
     EnforcementPolicyConfig, ExporterConfig, ExtensionConfig, GramtraceConfig, HttpTimeoutsConfig,
     KeepaliveParametersConfig, LabelConfig, LabelsConfig, LogEncoding, LogLevel, MemoryLimiterConfig,
     OtlpGrpcExporterConfig, OtlpHttpExporterConfig, PeriodConfig, PeriodicConfig, PipelineId, RetryConfig, Secret,
-    ServerAddress, TlsVersion, Transport,
+    ServerAddress, SyncConfig, TlsVersion, Transport,
 };
 use gramtrace::otlp::Signal;
 
@@ -17,6 +17,7 @@ use crate::{files, variables};
 pub(crate) const SET: &[(&str, &str)] = &[
     ("POD_IP", "10.1.2.3"),
     ("TOKEN", "t0k3n"),
+    ("PASSWORD", "s3cr3t"),
     ("KEY_FILE", "/etc/gramtrace/key.pem"),
     ("SIZE", "16"),
     ("ALIAS", "false"),
@@ -189,6 +190,27 @@ fn senders_are_known_by_tokens_and_by_names_which_are_never_shown() {
     for shown in [format!("{config:?}"), config.to_yaml().unwrap()] {
         assert!(!shown.contains("t0k3n") && !shown.contains("0123") && shown.contains("[REDACTED]"), "{shown}");
     }
+}
+
+#[test]
+fn budgets_are_kept_and_told_and_neither_secrets_nor_paths_of_webhooks_are_shown() {
+    let config = good("keeping");
+    let keeping = config.keeping().unwrap();
+    assert_eq!(
+        (keeping.directory.as_ref().unwrap().to_str(), keeping.sync),
+        (Some("/var/lib/gramtrace"), SyncConfig::EachRequest)
+    );
+    assert_eq!(keeping.link.as_deref(), Some("https://gramtrace.example.com"));
+    let [one, two] = &keeping.alertmanagers[..] else { panic!("{keeping:?}") };
+    assert_eq!((one.labels["cluster"].as_str(), one.timeout), ("eu", Duration::from_secs(10)));
+    assert_eq!((two.headers["authorization"].expose(), two.timeout), ("Bearer t0k3n", Duration::from_secs(3)));
+    let hook = &keeping.webhooks[0];
+    assert_eq!(hook.endpoint.expose(), "https://hooks.example.com/services/T0/B0/XXXX");
+    assert_eq!((hook.secret.as_ref().unwrap().expose(), hook.max_queue_size), ("s3cr3t", 50));
+    for shown in [format!("{config:?}"), config.to_yaml().unwrap()] {
+        assert!(!["s3cr3t", "t0k3n", "T0/B0"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    }
+    assert_eq!(good("budgets").keeping(), None);
 }
 
 #[test]

@@ -77,6 +77,7 @@ fn every_key_that_is_accepted_occurs_in_it() {
  exporters::otlp_http exporters::otlp_http::compression_params exporters::otlp_http::retry_on_failure
  exporters::otlp_http::tls
  extensions::gramtrace_api extensions::gramtrace_api::auth extensions::gramtrace_api::compare
+ extensions::gramtrace_budgets
  extensions::health_check extensions::health_check::response_body processors::gramtrace
  processors::gramtrace::band processors::gramtrace::labels processors::gramtrace::memory processors::gramtrace::reading
  processors::gramtrace::reading::energy receivers::otlp

@@ -104,7 +104,7 @@ pub fn budgets(args: &BudgetsArgs, environment: Environment<'_>, output: &mut im
 fn api(config: &Config) -> Option<&ListenAddress> {
     config.service.extensions.iter().find_map(|id| match config.extensions.get(id)? {
         ExtensionConfig::Api(api) => Some(&api.endpoint),
-        ExtensionConfig::HealthCheck(_) | ExtensionConfig::BearerTokenAuth(_) | ExtensionConfig::BasicAuth(_) => None,
+        _ => None,
     })
 }
 

@@ -1,0 +1,152 @@
+//! Which calls were booked lately, by the ids of their spans: a sender that tries again after a crash is not booked twice.
+//! Bounded in time and in number. Knows ids and time, which is passed in; nothing of budgets.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::period::UnixMs;
+
+/// How long a call is known: longer than any sender tries again.
+pub const CALL_TTL_MS: i64 = 600_000;
+/// How many are known at most, 60 MB; the oldest leave first.
+const MAX_CALLS: usize = 1_000_000;
+
+/// The ids of a call's trace and span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub [u8; 24]);
+
+/// The calls that are known, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    known: HashSet<CallId>,
+    by_time: VecDeque<(UnixMs, CallId)>,
+    /// How many have ever left from the front.
+    gone: u64,
+    evicted: u64,
+}
+
+impl CallId {
+    /// From the two ids of a span; none where one has another length or is all zeros, as nothing can be compared with it.
+    #[must_use]
+    pub fn new(trace_id: &[u8], span_id: &[u8]) -> Option<Self> {
+        let mut id = [0; 24];
+        let (trace, span) = id.split_at_mut(16);
+        if trace_id.len() != 16
+            || span_id.len() != 8
+            || [trace_id, span_id].iter().any(|id| id.iter().all(|it| *it == 0))
+        {
+            return None;
+        }
+        trace.copy_from_slice(trace_id);
+        span.copy_from_slice(span_id);
+        Some(Self(id))
+    }
+}
+
+impl Calls {
+    /// Whether the call is new; it is known from now on.
+    pub(super) fn insert(&mut self, call: CallId, now: UnixMs) -> bool {
+        let now = self.by_time.back().map_or(now, |(last, _)| now.max(*last));
+        while self.by_time.front().is_some_and(|(at, _)| now - at > CALL_TTL_MS) {
+            self.forget();
+        }
+        if !self.known.insert(call) {
+            return false;
+        }
+        if self.by_time.len() == MAX_CALLS {
+            self.forget();
+            self.evicted += 1;
+        }
+        self.by_time.push_back((now, call));
+        true
+    }
+
+    /// Those from `place` on, where the first that was ever known has place 0: up to `most`, with the place to go on at.
+    pub(super) fn from(&self, place: u64, most: usize) -> (Vec<(UnixMs, CallId)>, u64) {
+        let first = usize::try_from(place.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        let some: Vec<_> = self.by_time.iter().skip(first).take(most).copied().collect();
+        let next = place.max(self.gone).saturating_add(some.len() as u64);
+        (some, next)
+    }
+
+    /// How many left before their time.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn forget(&mut self) {
+        if let Some((_, call)) = self.by_time.pop_front() {
+            self.known.remove(&call);
+            self.gone += 1;
+        }
+    }
+}
+
+impl Serialize for CallId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut hex = String::with_capacity(48);
+        for byte in self.0 {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        serializer.serialize_str(&hex)
+    }
+}
+
+impl<'de> Deserialize<'de> for CallId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = String::deserialize(deserializer)?;
+        let mut id = [0; 24];
+        for (place, byte) in id.iter_mut().enumerate() {
+            let digits = hex.get(2 * place..2 * place + 2).ok_or_else(|| de::Error::custom("an id is too short"))?;
+            *byte = u8::from_str_radix(digits, 16).map_err(de::Error::custom)?;
+        }
+        Ok(Self(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u64) -> CallId {
+        CallId::new(&[1; 16], &(number + 1).to_be_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_call_is_known_for_ten_minutes_also_when_the_clock_is_set_back() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(call(1), 1_000_000));
+        assert!(!calls.insert(call(1), 1_600_000));
+        assert!(!calls.insert(call(1), 0));
+        assert!(calls.insert(call(2), 0), "booked at the latest time that was seen");
+        assert!(calls.insert(call(1), 1_600_001));
+        assert_eq!(CallId::new(&[0; 16], &[1; 8]), None);
+    }
+
+    #[test]
+    fn a_million_calls_are_bounded_and_can_be_read_in_parts() {
+        let mut calls = Calls::default();
+        for number in 0..1_000_010 {
+            assert!(calls.insert(call(number), 5));
+        }
+        assert_eq!((calls.by_time.len(), calls.known.len(), calls.evicted()), (MAX_CALLS, MAX_CALLS, 10));
+        let (some, next) = calls.from(0, 3);
+        assert_eq!((some, next), (vec![(5, call(10)), (5, call(11)), (5, call(12))], 13));
+        assert_eq!(calls.from(next, 1), (vec![(5, call(13))], 14));
+        assert_eq!(calls.from(1_000_010, 1), (vec![], 1_000_010));
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let text = serde_json::to_string(&call(0xab)).unwrap();
+        assert_eq!(text, "\"0101010101010101010101010101010100000000000000ac\"");
+        assert_eq!(serde_json::from_str::<CallId>(&text).unwrap(), call(0xab));
+        assert!(
+            serde_json::from_str::<CallId>("\"01\"").is_err()
+                && serde_json::from_str::<CallId>("\"\u{e9}\u{e9}\"").is_err()
+        );
+    }
+}
