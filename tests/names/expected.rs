@@ -168,6 +168,67 @@ fn one_name_of_several_makers_spellings_is_one_model() {
 }
 
 #[test]
+fn names_of_routers_and_platforms_that_came_later_are_the_very_version() {
+    let registry = registry();
+    for (name, provider, id, matched) in [
+        // Versions of one line stay apart.
+        ("mistral-small-2501", "mistral_ai", "mistral/mistral-small-3", Match::DatedSnapshot),
+        ("mistral-small-2503", "mistral_ai", "mistral/mistral-small-3.1", Match::DatedSnapshot),
+        (
+            "mistralai/Mistral-Small-3.2-24B-Instruct-2506",
+            "huggingface",
+            "mistral/mistral-small-3.2",
+            Match::PlatformId,
+        ),
+        // Bedrock's `v3` is the maker's 3.1.
+        ("deepseek.v3-v1:0", "aws.bedrock", "deepseek/deepseek-v3.1", Match::PlatformId),
+        ("us.deepseek.v3-v1:0", "aws.bedrock", "deepseek/deepseek-v3.1", Match::PlatformId),
+        ("deepseek.v3.2", "aws.bedrock", "deepseek/deepseek-v3.2", Match::PlatformId),
+        ("deepseek-v3-0324", "azure.ai.inference", "deepseek/deepseek-v3", Match::DatedSnapshot),
+        // What a platform has trained further is another model.
+        ("snowflake/snowflake-llama-3.3-70b", "litellm", "snowflake/snowflake-llama-3.3-70b", Match::PlatformId),
+        ("snowflake/llama3.3-70b", "litellm", "meta/llama-3.3-70b-instruct", Match::PlatformId),
+        ("glm-4-long", "zai", "zai/glm-4-long", Match::Exact),
+        // New heads.
+        ("workers-ai/@cf/meta/llama-3.1-8b-instruct", "cloudflare", "meta/llama-3.1-8b-instruct", Match::PlatformId),
+        (
+            "@cf/meta/llama-4-scout-17b-16e-instruct",
+            "cloudflare",
+            "meta/llama-4-scout-17b-16e-instruct",
+            Match::PlatformId,
+        ),
+        ("hf:moonshotai/Kimi-K2.6", "synthetic", "moonshot/kimi-k2.6", Match::PlatformId),
+        ("Pro/deepseek-ai/DeepSeek-R1", "siliconflow", "deepseek/deepseek-r1", Match::PlatformId),
+        ("ZhipuAI/GLM-4.6", "modelscope", "zai/glm-4.6", Match::PlatformId),
+        ("mistral-ai/mistral-medium-2505", "github", "mistral/mistral-medium-3", Match::PlatformId),
+        ("anthropic--claude-4.5-sonnet", "sap", "anthropic/claude-sonnet-4-5", Match::PlatformId),
+        // Tags of Ollama whose number is not all that a token passes.
+        ("kimi-k2:1t-cloud", "ollama", "moonshot/kimi-k2", Match::PlatformId),
+        ("mistral-large-3:675b", "ollama", "mistral/mistral-large-3", Match::PlatformId),
+        ("nemotron-3-nano:30b", "ollama", "nvidia/nemotron-3-nano-30b-a3b", Match::PlatformId),
+        // Makers who write a dash where others write a dot.
+        ("grok-4-1-fast-reasoning", "azure.ai.inference", "xai/grok-4.1-fast-reasoning", Match::Alias),
+        ("gpt-5.4-mini-2026-03-17", "openai", "openai/gpt-5.4-mini", Match::DatedSnapshot),
+        ("global.anthropic.claude-opus-4-6-v1", "aws.bedrock", "anthropic/claude-opus-4-6", Match::PlatformId),
+        ("claude-opus-4-6@default", "gcp.vertex_ai", "anthropic/claude-opus-4-6", Match::PlatformId),
+        ("qwen.qwen3-coder-480b-a35b-v1:0", "aws.bedrock", "qwen/qwen3-coder-480b-a35b-instruct", Match::PlatformId),
+    ] {
+        assert_eq!(resolved(&registry, name, provider), Some((id, matched)), "{name}");
+    }
+    for (name, provider) in [
+        ("openai/gpt-oss-120b-Ultra", "deepinfra"),
+        ("someone/llama-4-scout-17b-16e-mine", "huggingface"),
+        ("upstage/solar-10_7b-instruct", "nvidia"),
+        ("Pro/gpt-4o", "siliconflow"),
+        ("stealth/claude-opus-4.6", "kilo"),
+        ("someone--gpt-4o", "sap"),
+        ("~anthropic/claude-opus-latest", "openrouter"),
+    ] {
+        assert_eq!(resolved(&registry, name, provider), None, "{name}");
+    }
+}
+
+#[test]
 fn names_that_only_resemble_a_model_mean_none() {
     let registry = registry();
     for (name, provider) in [

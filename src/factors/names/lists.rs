@@ -100,6 +100,7 @@ pub(super) const ROUTERS: &[&str] = &[
     "voyage",
     "wandb",
     "watsonx",
+    "workers-ai",
     "xai",
     "xiaomi_mimo",
     "zai",
@@ -191,6 +192,7 @@ pub(super) const PLATFORM_HEADS: &[(&str, Option<&str>)] = &[
 pub(super) const ORGANISATIONS: &[(&str, &str)] = &[
     ("01-ai", "01-ai"),
     ("ai21", "ai21"),
+    ("ai21-labs", "ai21"),
     ("ai21labs", "ai21"),
     ("aisingapore", "aisingapore"),
     ("alibaba", "qwen"),
@@ -242,6 +244,7 @@ pub(super) const ORGANISATIONS: &[(&str, &str)] = &[
     ("minimax", "minimax"),
     ("minimaxai", "minimax"),
     ("mistral", "mistral"),
+    ("mistral-ai", "mistral"),
     ("mistralai", "mistral"),
     ("mixedbread-ai", "mixedbread"),
     ("moonshotai", "moonshot"),
@@ -291,6 +294,7 @@ pub(super) const ORGANISATIONS: &[(&str, &str)] = &[
     ("z-ai", "zai"),
     ("zai", "zai"),
     ("zai-org", "zai"),
+    ("zhipuai", "zai"),
 ];
 
 /// Variants that routers append after a colon.
@@ -318,7 +322,6 @@ pub(super) const SERVINGS: &[&str] = &[
     "instant",
     "int4",
     "int8",
-    "long",
     "maas",
     "mlx",
     "mtp",
@@ -329,7 +332,6 @@ pub(super) const SERVINGS: &[&str] = &[
     "tee",
     "tput",
     "turbo",
-    "ultra",
     "us",
     "versatile",
 ];

@@ -107,6 +107,7 @@ fn strip_head(name: &mut CleanName<'_>) -> bool {
         || strip_fine_tune(name)
         || strip_router(name)
         || strip_platform_head(name)
+        || strip_dashed_maker(name)
         || strip_dotted_maker(name)
 }
 
@@ -174,11 +175,16 @@ fn strip_fine_tune(name: &mut CleanName<'_>) -> bool {
 }
 
 /// `router/model`, `router/region/model` and `router/route/model`, also with several of them; and routes alone, as in
-/// `@cf/meta/model`.
+/// `@cf/meta/model`, and the class of service before a hub's name, as in `Pro/deepseek-ai/model`.
 fn strip_router(name: &mut CleanName<'_>) -> bool {
+    if let Some(rest) = strip_prefix(name.text, "hf:").and_then(non_empty) {
+        name.text = rest;
+        name.packing = Packing::Platform;
+        return true;
+    }
     let Some((first, mut rest)) = name.text.split_once('/') else { return false };
     let is_hub_of_files = is_any(first, &["hf.co", "huggingface.co"]);
-    let is_route = is_any(first, &["@cf", "@hf"]);
+    let is_route = is_any(first, &["@cf", "@hf"]) || (first == "Pro" && of_organisation(rest).is_some());
     if rest.is_empty() || !(is_any(first, ROUTERS) || is_hub_of_files || is_route) {
         return false;
     }
@@ -211,6 +217,19 @@ fn strip_platform_head(name: &mut CleanName<'_>) -> bool {
     let Some(rest) = rest else { return false };
     name.text = rest;
     name.packing = Packing::Platform;
+    true
+}
+
+/// `maker--model`, as SAP writes it.
+fn strip_dashed_maker(name: &mut CleanName<'_>) -> bool {
+    let Some((head, rest)) = name.text.split_once("--") else { return false };
+    let Some((_, maker)) = ORGANISATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(head)) else {
+        return false;
+    };
+    if rest.is_empty() || name.maker.is_some() {
+        return false;
+    }
+    *name = CleanName { text: rest, packing: Packing::Platform, maker: Some(maker), ..*name };
     true
 }
 
@@ -302,6 +321,10 @@ mod tests {
             ("anthropic.claude-3-5-sonnet-20240620-v1:0:200k", "claude-3-5-sonnet-20240620", Platform, None),
             ("openai.gpt-oss-120b-1:0", "gpt-oss-120b", Platform, None),
             ("@cf/meta/llama-3.1-8b-instruct", "meta/llama-3.1-8b-instruct", Platform, None),
+            ("workers-ai/@cf/meta/llama-3.1-8b-instruct", "meta/llama-3.1-8b-instruct", Platform, None),
+            ("hf:moonshotai/Kimi-K2.6", "moonshotai/Kimi-K2.6", Platform, None),
+            ("Pro/deepseek-ai/DeepSeek-R1", "deepseek-ai/DeepSeek-R1", Platform, None),
+            ("anthropic--claude-4.5-sonnet", "claude-4.5-sonnet", Platform, None),
             ("hf.co/some/Model-7B-GGUF:Q4_K_M", "some/Model-7B-GGUF:Q4_K_M", Platform, None),
             ("accounts/fireworks/models/llama-v3p1-8b-instruct", "llama-v3p1-8b-instruct", Platform, None),
             ("accounts/mine/models/llama-v3p1-8b-instruct", "", Platform, None),
@@ -337,6 +360,9 @@ mod tests {
             "deepseek-r1:7b",
             "gemini-2.5-flash",
             "mistralai.something-else/x",
+            "Pro/gpt-4o",
+            "someone--gpt-4o",
+            "anthropic--",
             "model[beta]",
             "[1m]",
             "openai/",

@@ -54,11 +54,19 @@ enum Words {
 fn size(text: &str) -> Words {
     let mut found = Words::None;
     let mut words = text.split(['-', '_', '/', ' ', '@']).peekable();
+    let mut before = "";
     while let Some(word) = words.next() {
+        let number = std::mem::replace(&mut before, word);
         if is_mixture(word) {
             return Words::Several;
         }
         let Some(total_m) = millions(word) else { continue };
+        // `10_7b` is 10.7 billion to some, and 7 to others.
+        let is_split = super::is_number(number) && text.contains(&format!("{number}_{word}"));
+        // `17b-16e`: so many experts, and 17 billion is what a token passes.
+        if is_split || words.peek().is_some_and(|next| is_experts(next)) {
+            return Words::Several;
+        }
         let active_m = words.peek().and_then(|next| next.strip_prefix(['a', 'A'])).and_then(millions);
         if let Words::Size(known, _) = found
             && known != total_m
@@ -104,6 +112,11 @@ fn is_mixture(word: &str) -> bool {
     super::is_number(experts) && millions(each).is_some()
 }
 
+/// `16e`, `128E`: a number of experts.
+fn is_experts(word: &str) -> bool {
+    word.strip_suffix(['e', 'E']).is_some_and(super::is_number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +135,8 @@ mod tests {
             ("smollm2:135m", (135, None)),
             ("qwen2p5-1p5b", (1500, None)),
             ("some/thing-0.6b", (600, None)),
+            ("some/Llama-3_1-thing-8b-v3", (8000, None)),
+            ("some/thing-2-7b", (7000, None)),
             // The tag is what runs, whatever the family's name says.
             ("llama-70b:8b", (8000, None)),
         ] {
@@ -148,6 +163,9 @@ mod tests {
             "b",
             "7.b",
             "gemma3n:e2b",
+            "someone/llama-4-scout-17b-16e-instruct",
+            "someone/Llama-4-Maverick-17B-128E",
+            "someone/solar-10_7b-instruct",
         ] {
             assert_eq!(read(name), None, "{name}");
         }
