@@ -63,9 +63,14 @@ fn all_rows() -> Vec<Row> {
 }
 
 fn for_each_output(check: impl Fn(&Registry, &Case<'_>)) {
+    let outputs: Vec<_> = all_rows().into_iter().filter(|row| row["errors"].is_empty()).collect();
+    assert_eq!(outputs.len(), 120);
+    for_each(outputs, check);
+}
+
+fn for_each(outputs: Vec<Row>, check: impl Fn(&Registry, &Case<'_>)) {
     let registry = Registry::builtin().expect("the built-in registry");
-    let mut cases = 0;
-    for row in all_rows().into_iter().filter(|row| row["errors"].is_empty()) {
+    for row in outputs {
         let call = look_up(&registry, &row).expect("a registered model");
         let model = call.model.and_then(|id| registry.model(id)).expect("a model");
         let zone = registry.zone(registry.ecologits_country(call.place.zone)).expect("a zone");
@@ -73,9 +78,18 @@ fn for_each_output(check: impl Fn(&Registry, &Case<'_>)) {
         let host = model.provider().and_then(|provider| registry.facility_at(provider));
         let facility = host.and_then(|id| registry.facility(id)).expect("a facility");
         check(&registry, &Case { row, model, zone, mix, facility, call });
-        cases += 1;
     }
-    assert_eq!(cases, 120);
+}
+
+fn estimate_is_that_of_the_package(registry: &Registry, case: &Case<'_>) {
+    let method = Method::from_id("ecologits/0.11.3").expect("the method");
+    let estimate = method.estimate(registry, &case.call).expect("an estimate");
+    case.is_range("energy_kwh", &estimate.energy_wh.expect("energy"), 1000.0);
+    case.is_range("gwp_usage_kg", &estimate.co2e_g, 1000.0);
+    case.is_range("gwp_embodied_kg", &estimate.embodied_co2e_g.expect("embodied"), 1000.0);
+    case.is_range("adpe_kgsbeq", &estimate.adpe_gsbeq.expect("ADPe"), 1000.0);
+    case.is_range("pe_mj", &estimate.pe_mj.expect("PE"), 1.0);
+    case.is_range("wcf_l", &estimate.water_ml.expect("water"), 1000.0);
 }
 
 #[test]
@@ -124,16 +138,15 @@ fn every_step_is_that_of_the_package() {
 
 #[test]
 fn every_estimate_is_that_of_the_package() {
-    for_each_output(|registry, case| {
-        let method = Method::from_id("ecologits/0.11.3").expect("the method");
-        let estimate = method.estimate(registry, &case.call).expect("an estimate");
-        case.is_range("energy_kwh", &estimate.energy_wh.expect("energy"), 1000.0);
-        case.is_range("gwp_usage_kg", &estimate.co2e_g, 1000.0);
-        case.is_range("gwp_embodied_kg", &estimate.embodied_co2e_g.expect("embodied"), 1000.0);
-        case.is_range("adpe_kgsbeq", &estimate.adpe_gsbeq.expect("ADPe"), 1000.0);
-        case.is_range("pe_mj", &estimate.pe_mj.expect("PE"), 1.0);
-        case.is_range("wcf_l", &estimate.water_ml.expect("water"), 1000.0);
-    });
+    for_each_output(estimate_is_that_of_the_package);
+}
+
+/// Other models, zones, latencies and tokens, drawn at random.
+#[test]
+fn calls_that_were_drawn_are_those_of_the_package() {
+    let drawn = rows(include_str!("data/ecologits_drawn.csv"));
+    assert_eq!(drawn.len(), 40);
+    for_each(drawn, estimate_is_that_of_the_package);
 }
 
 #[test]
