@@ -53,10 +53,10 @@ impl Plan<'_> {
         }
         // Above roots there is nothing; below a remote agent there may be.
         if reports.batch.reports.iter().any(|report| report.parent_id.is_some() || report.remote_agent) {
-            let mut roots = Vec::new();
+            let mut roots = self.roots.is_none().then(Vec::new);
             let spans = usize::try_from(self.total).unwrap_or_default();
-            reports.batch.place_in_tree(self.request, spans, |at| roots.push(at))?;
-            self.roots.get_or_insert(roots);
+            reports.batch.place_in_tree(self.request, spans, |at| roots.iter_mut().for_each(|roots| roots.push(at)))?;
+            self.roots = self.roots.take().or(roots);
         }
         Ok(reports)
     }

@@ -169,19 +169,45 @@ async fn a_retry_storm_moves_no_counter_also_of_calls_without_usage() {
     for (_, body) in bodies("traces") {
         hop.send(&body).await.unwrap();
     }
-    let counted = |metrics: &Metrics| {
-        let families = ["gramtrace_calls_total", "gramtrace_tokens_total", "gramtrace_co2e_grams_total"];
-        families.map(|family| page(metrics, family))
+    let counted = |metrics: &Metrics| -> Vec<Sums> {
+        let families = ["gramtrace_calls_total", "gramtrace_tokens_total"].into_iter();
+        families.chain(FAMILIES.iter().map(|(family, ..)| *family)).map(|family| page(metrics, family)).collect()
     };
     let before = counted(&metrics);
     let without_usage = |(_, labels): &&(String, Labels)| matches!(&*labels["status"], "no_tokens" | "error");
     assert!(before[0].keys().filter(without_usage).count() > 0);
+    assert!(before.iter().all(|family| !family.is_empty()));
     for _ in 0..10 {
         for (_, body) in bodies("traces") {
             hop.send(&body).await.unwrap();
         }
     }
     assert_eq!(counted(&metrics), before);
+}
+
+#[tokio::test]
+async fn tokens_are_those_on_the_spans_at_the_backend_and_calls_are_the_spans_that_count() {
+    let (enricher, metrics) = (enricher(LabelSettings::default()), Metrics::new());
+    let mut hop = Hop::new(&enricher, &metrics);
+    let (mut input, mut output, mut calls) = (0.0, 0.0, 0.0);
+    for (_, body) in bodies("traces") {
+        let request = ExportTraceServiceRequest::decode(hop.send(&body).await.unwrap()).unwrap();
+        let scopes = request.resource_spans.into_iter().flat_map(|it| it.scope_spans);
+        for span in scopes.flat_map(|scope| scope.spans) {
+            input += number(&span.attributes, "gramtrace.tokens.input").unwrap_or(0.0);
+            output += number(&span.attributes, "gramtrace.tokens.output").unwrap_or(0.0);
+            let status = text(&span.attributes, "gramtrace.status");
+            calls += f64::from(u8::from(status.is_some_and(|it| ["ok", "unknown_model", "no_model"].contains(&&*it))));
+        }
+    }
+    let sum = |family: &str, label: &str, values: &[&str]| -> f64 {
+        let series = page(&metrics, family).into_iter();
+        series.filter(|((_, labels), _)| values.contains(&&*labels[label])).map(|(_, value)| value).sum()
+    };
+    let classes = [["input", "cache_read", "cache_write"].as_slice(), &["output", "reasoning"]];
+    assert_eq!(classes.map(|of| sum("gramtrace_tokens_total", "class", of)), [input, output]);
+    assert_eq!(sum("gramtrace_calls_total", "status", &["ok", "unknown_model", "no_model"]), calls);
+    assert!(input > 0.0 && calls > 0.0);
 }
 
 /// A request of one call a value of `user`, numbered from `first`.

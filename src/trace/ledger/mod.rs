@@ -253,8 +253,8 @@ impl<T> Ledger<T> {
     }
 
     /// Takes note that the root of a trace passed, by its service: nothing where no call of the trace is known.
-    pub fn root(&mut self, trace_id: &TraceKey, service: &str) {
-        let service = hash(service);
+    pub fn root(&mut self, trace_id: &TraceKey, service: &Arc<str>) {
+        let service = self.service(service);
         if let Some(trace) = self.traces.get_mut(trace_id)
             && trace.service != service
         {

@@ -144,7 +144,7 @@ fn calls_of_another_service_than_the_roots_make_it_incomplete() {
     ledger.book(id(1), other(2), now);
     assert_eq!(ledger.account(&id(1), "shop", now).gaps().collect::<Vec<_>>(), [Gap::OtherServices]);
     ledger.book(id(2), other(1), now);
-    ledger.root(&id(2), "shop");
+    ledger.root(&id(2), &"shop".into());
     assert_eq!(ledger.trace(&id(2), now).unwrap().listed.account.gaps().collect::<Vec<_>>(), [Gap::OtherServices]);
 }
 
