@@ -1,8 +1,10 @@
 //! What the calls of one request took, summed over those that have the same labels. Knows numbers and names; nothing of
 //! the metrics that they end in.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::Enricher;
 use super::labels::{LabelReader, Labels, Said, cut};
@@ -113,12 +115,13 @@ impl Emission {
     }
 
     pub(super) fn add(&mut self, share: &Share) {
-        for (calls, status) in self.calls.iter_mut().zip(Status::ALL) {
-            *calls += if status == share.status && status.is_call() { share.weight } else { 0.0 };
+        if let Some(calls) = self.calls.get_mut(share.status as usize).filter(|_| share.status.is_call()) {
+            *calls += share.weight;
         }
-        let of_call = share.usage.as_ref().map_or([0; TokenClass::ALL.len()], TokenClass::of);
-        for (tokens, of_call) in self.tokens.iter_mut().zip(of_call) {
-            *tokens += of_call as f64 * share.weight;
+        if let Some(usage) = &share.usage {
+            for (tokens, of_call) in self.tokens.iter_mut().zip(TokenClass::of(usage)) {
+                *tokens += of_call as f64 * share.weight;
+            }
         }
         if let Some(taken) = &share.taken {
             self.take(taken, share.weight);
@@ -185,8 +188,9 @@ pub(super) fn of<'a>(
     services: &mut Services<'a>,
 ) -> (Vec<Emission>, Vec<Option<Share>>) {
     let mut reader = LabelReader::new(&enricher.labels, &enricher.scopes.keys, plan.request, services);
-    let mut places: HashMap<Key<'a>, usize, Keyed> = HashMap::default();
     let mut emissions = Vec::new();
+    let (mut keys, mut places) = (Vec::<Key<'a>>::new(), HashTable::new());
+    let mut last = 0;
     let shares = plan.spans().iter().map(|span| {
         if !span.status.is_call() && span.status != Status::Repriced {
             return None;
@@ -203,15 +207,22 @@ pub(super) fn of<'a>(
             zone: priced.and_then(|priced| priced.estimate.grid.map(|grid| (grid.zone, grid.is_alpha3))),
             tier: priced.map(|priced| priced.estimate.tier),
         };
-        let emission = *places.entry(key).or_insert_with_key(|key| {
-            let origin = enricher.origin(key);
-            let knows_calls = enricher.knows_budget_calls && !origin.budgets.is_empty();
-            let calls_of_budgets = knows_calls.then(Vec::new);
-            emissions.push(Emission { origin, calls_of_budgets, ..Emission::default() });
-            emissions.len() - 1
-        });
+        // Those of one resource follow each other, and often have all else in common, too.
+        if keys.get(last) != Some(&key) {
+            let hash = Keyed.hash_one(&key);
+            let is = |(known, place): &(u64, usize)| *known == hash && keys.get(*place) == Some(&key);
+            last = places.find(hash, is).map_or(keys.len(), |(_, place)| *place);
+            if last == keys.len() {
+                places.insert_unique(hash, (hash, last), |(hash, _)| *hash);
+                let origin = enricher.origin(&key);
+                let knows_calls = enricher.knows_budget_calls && !origin.budgets.is_empty();
+                let calls_of_budgets = knows_calls.then(Vec::new);
+                emissions.push(Emission { origin, calls_of_budgets, ..Emission::default() });
+                keys.push(key);
+            }
+        }
         Some(Share {
-            emission,
+            emission: last,
             weight: adjusted_count(span.fields.trace_state),
             status: span.status,
             usage: call.filter(|_| span.status.counts()).map(|call| call.usage),

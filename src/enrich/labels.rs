@@ -92,10 +92,12 @@ impl<'s, 'a> LabelReader<'s, 'a> {
 
     /// What the span at `at` says.
     pub(super) fn read(&mut self, at: &SpanAt) -> Said<'a> {
-        let mut said = self.of_resource(at.resource);
-        if self.has_attributes() {
-            self.read_attributes(at.span, OF_SPAN, &mut said);
+        if !self.has_attributes() {
+            let labels = Labels { service: self.services.of(at.resource), ..Labels::default() };
+            return Said { labels, ..Said::default() };
         }
+        let mut said = self.of_resource(at.resource);
+        self.read_attributes(at.span, OF_SPAN, &mut said);
         said
     }
 
@@ -114,9 +116,7 @@ impl<'s, 'a> LabelReader<'s, 'a> {
             _ => {
                 let mut said = none;
                 said.labels.service = self.services.of(Some(resource));
-                if self.has_attributes() {
-                    self.read_attributes(resource, OF_RESOURCE, &mut said);
-                }
+                self.read_attributes(resource, OF_RESOURCE, &mut said);
                 self.last = Some((resource.start, said.clone()));
                 said
             }

@@ -66,12 +66,9 @@ impl Tally {
 
     /// Adds one span of the GenAI kind.
     pub(super) fn add(&mut self, status: Status, dialect: Dialect) {
-        for (count, is) in self.by_status.iter_mut().zip(Status::ALL.map(|it| it == status)) {
-            *count += u64::from(is);
-        }
-        for (count, is) in self.by_dialect.iter_mut().zip(Dialect::ALL.map(|it| it == dialect)) {
-            *count += u64::from(is);
-        }
+        // Statuses and dialects stand in the order of their numbers.
+        let counts = [self.by_status.get_mut(status as usize), self.by_dialect.get_mut(dialect as usize)];
+        counts.into_iter().flatten().for_each(|count| *count += 1);
     }
 
     /// Spans of the GenAI kind by the name of their status.
@@ -102,6 +99,12 @@ mod tests {
         assert_eq!(TokenClass::of(&usage), [76, 1036, 268, 143, 67]);
         let odd = TokenUsage { cache_read: Some(Tokens::new(5000)), reasoning: Some(Tokens::new(999)), ..usage };
         assert_eq!(TokenClass::of(&odd), [0, 1380, 0, 0, 210], "parts never exceed the whole");
+    }
+
+    #[test]
+    fn statuses_and_dialects_stand_in_the_order_of_their_numbers() {
+        assert!(Status::ALL.iter().enumerate().all(|(at, status)| *status as usize == at));
+        assert!(Dialect::ALL.iter().enumerate().all(|(at, dialect)| *dialect as usize == at));
     }
 
     #[test]
