@@ -134,7 +134,7 @@ impl From<InflateError> for Rejection {
 
 impl From<FrameError> for Rejection {
     fn from(error: FrameError) -> Self {
-        Self::Malformed(error.to_string())
+        Self::Malformed(format!("request: {error}"))
     }
 }
 

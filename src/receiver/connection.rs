@@ -115,11 +115,10 @@ impl Connections {
 }
 
 fn builder(settings: &ListenerSettings, executor: Tracked) -> auto::Builder<Tracked> {
-    let mut builder = match settings.protocol {
-        Protocol::Http2 => auto::Builder::new(executor).http2_only(),
-        Protocol::Auto => auto::Builder::new(executor),
-    };
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_timeout);
+    let mut builder = auto::Builder::new(executor);
+    // Where HTTP/1 is not what is spoken, it gets an answer, and no second one.
+    let keep_alive = settings.protocol == Protocol::Auto;
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).keep_alive(keep_alive);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -20,6 +20,7 @@ use tonic::{Code, Status};
 use super::admission::Place;
 use super::auth::Authenticator;
 use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_whole, inflate, off_thread};
+use super::http::{Upload, refused_in_kind};
 use super::intake::{Booking, Intake};
 use super::serving::{self, CHECK, LONGEST_QUESTION, WATCH};
 use super::{answer, status};
@@ -42,7 +43,7 @@ pub struct GrpcSettings {
     pub auth: Option<Authenticator>,
 }
 
-/// The three `Export` methods, for connections that speak HTTP/2.
+/// The three `Export` methods, for connections that speak HTTP/2; others hear that they are at the wrong port.
 #[derive(Debug, Clone)]
 pub struct GrpcService {
     intake: Intake,
@@ -58,17 +59,41 @@ impl GrpcService {
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<GrpcBody> {
+        if request.version() < Version::HTTP_2 {
+            return self.misdirected(request);
+        }
         if let asked @ (CHECK | WATCH) = request.uri().path() {
             let watched = asked == WATCH;
             return self.health(request, watched).await;
         }
         let mut booking = self.intake.begin("grpc", request.extensions());
+        let written = request.headers().get(CONTENT_TYPE).cloned();
         let result = booking.journal().over(self.take(request, &mut booking)).await;
         booking.settle(&result);
         match result {
             Ok(response) => delivered(response),
+            Err(rejection @ Rejection::UnsupportedMediaType { .. }) => no_grpc(written.as_ref(), &rejection),
             Err(rejection) => refused(&rejection),
         }
+    }
+
+    /// The answer to HTTP/1, which no gRPC can be: a status and a sentence.
+    fn misdirected(&self, request: Request<Incoming>) -> Response<GrpcBody> {
+        let booking = self.intake.begin("grpc", request.extensions());
+        let (head, body) = request.into_parts();
+        let (rejection, status) = match check_content_type(&head) {
+            Err(rejection) => (rejection, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Ok(()) => {
+                let why = "gRPC is spoken over HTTP/2, and this request came over HTTP/1: a proxy before this port must \
+                           pass HTTP/2 on";
+                (Rejection::Protocol(why.to_owned()), StatusCode::HTTP_VERSION_NOT_SUPPORTED)
+            }
+        };
+        let mut response = refused_in_kind(content_type(&head.headers), &rejection).map(GrpcBody::plain);
+        *response.status_mut() = status;
+        booking.settle(&Err::<(), _>(rejection));
+        Upload { body, begun: false }.discard(&head);
+        response
     }
 
     /// Whether requests are taken: an answer for probes, who have no credentials and are not counted.
@@ -84,7 +109,7 @@ impl GrpcService {
         };
         let service = question.as_ref().and_then(|question| serving::service(&question.message));
         let Some(service) = service else {
-            return refused(&Rejection::Malformed("health question".to_owned()));
+            return refused(&Rejection::Malformed("request: it is no health question".to_owned()));
         };
         let serving = self.intake.serving();
         match (self.is_served(service), watched) {
@@ -194,19 +219,28 @@ fn called(head: &Parts) -> Result<Signal, Rejection> {
 
 /// Whether it is a call of gRPC at all.
 fn check_call(head: &Parts) -> Result<(), Rejection> {
-    let content_type = head.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    if !is_grpc(content_type) {
-        let expected = "application/grpc; OTLP over HTTP has a port of its own";
-        return Err(Rejection::UnsupportedMediaType { found: excerpt(content_type), expected });
-    }
+    check_content_type(head)?;
     if head.method != Method::POST {
         return Err(Rejection::MethodNotAllowed(excerpt(head.method.as_str().as_bytes())));
     }
     Ok(())
 }
 
+fn check_content_type(head: &Parts) -> Result<(), Rejection> {
+    let content_type = content_type(&head.headers);
+    if is_grpc(content_type) {
+        return Ok(());
+    }
+    let expected = "application/grpc to this port; OTLP over HTTP has its own, 4318 by default";
+    Err(Rejection::UnsupportedMediaType { found: excerpt(content_type), expected })
+}
+
+fn content_type(headers: &HeaderMap) -> &[u8] {
+    headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes)
+}
+
 /// Whether a content type is `application/grpc` or `application/grpc+proto`, with or without parameters.
-fn is_grpc(content_type: &[u8]) -> bool {
+pub(super) fn is_grpc(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     essence.eq_ignore_ascii_case(b"application/grpc") || essence.eq_ignore_ascii_case(b"application/grpc+proto")
 }
@@ -220,7 +254,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Rejection> {
 /// How long the sender waits: at most eight digits and a unit.
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Rejection> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
-    let malformed = || Rejection::Malformed(format!("grpc-timeout `{}`", excerpt(value.as_bytes())));
+    let malformed = || Rejection::Malformed(format!("request: grpc-timeout `{}`", excerpt(value.as_bytes())));
     let (digits, unit) =
         value.to_str().ok().and_then(|text| text.split_at_checked(text.len().wrapping_sub(1))).ok_or_else(malformed)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -279,21 +313,29 @@ fn trailers_only(trailers: HeaderMap) -> Response<GrpcBody> {
 /// The answer to a gRPC call of something else than OTLP that is not let in; `None` for what is no gRPC call.
 #[must_use]
 pub fn refused_call(headers: &HeaderMap, rejection: &Rejection) -> Option<Response<GrpcBody>> {
-    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    is_grpc(content_type).then(|| refused(rejection))
+    is_grpc(content_type(headers)).then(|| refused(rejection))
 }
 
-/// An answer of trailers only. What is no gRPC call gets an HTTP status that says so, beside the code.
+/// The same, as headers alone, for a port of OTLP over HTTP.
+pub(super) fn refused_in_headers(headers: &HeaderMap, rejection: &Rejection) -> Option<Response<()>> {
+    refused_call(headers, rejection).map(|response| response.map(drop))
+}
+
+/// An answer of trailers only. A method that gRPC does not know gets an HTTP status that says so, beside the code.
 fn refused(rejection: &Rejection) -> Response<GrpcBody> {
     let mut response = trailers_only(status::grpc_trailers(rejection));
-    match rejection {
-        Rejection::UnsupportedMediaType { .. } => *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Rejection::MethodNotAllowed(_) => {
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        }
-        _ => {}
+    if let Rejection::MethodNotAllowed(_) = rejection {
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
+    response
+}
+
+/// The answer to what is no gRPC call: an HTTP status and a body that its sender can read, and the code beside them.
+fn no_grpc(content_type: Option<&HeaderValue>, rejection: &Rejection) -> Response<GrpcBody> {
+    let written = content_type.map_or(&b""[..], HeaderValue::as_bytes);
+    let mut response = refused_in_kind(written, rejection).map(GrpcBody::plain);
+    response.headers_mut().extend(status::grpc_trailers(rejection));
     response
 }
 
@@ -303,6 +345,13 @@ pub struct GrpcBody {
     message: Option<Bytes>,
     later: Option<Later>,
     trailers: Option<HeaderMap>,
+}
+
+impl GrpcBody {
+    /// The body of an answer to something else than gRPC.
+    fn plain(body: Bytes) -> Self {
+        Self { message: Some(body), trailers: None, later: None }
+    }
 }
 
 /// A message whose time has not come.
@@ -374,7 +423,7 @@ mod tests {
     #[test]
     fn a_timeout_that_is_none_is_refused() {
         for value in ["", "S", "10", "1s", "-1S", "+1S", "1.5S", "123456789n", "1 S"] {
-            let malformed = Rejection::Malformed(format!("grpc-timeout `{value}`"));
+            let malformed = Rejection::Malformed(format!("request: grpc-timeout `{value}`"));
             assert_eq!(timeout_of(value), Err(malformed));
         }
     }

@@ -21,7 +21,7 @@ use super::auth::Authenticator;
 use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_json, hold_whole, inflate, off_thread};
 use super::cors::CorsSettings;
 use super::intake::{Booking, Intake};
-use super::{answer, status};
+use super::{answer, grpc, status};
 use crate::otlp::{Signal, json};
 use crate::pipeline::Export;
 use crate::rejection::{Rejection, excerpt};
@@ -69,8 +69,8 @@ enum Format {
 }
 
 impl Format {
-    fn of(headers: &HeaderMap) -> Option<Self> {
-        let essence = content_type(headers).split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    fn of(content_type: &[u8]) -> Option<Self> {
+        let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         if essence.eq_ignore_ascii_case(b"application/x-protobuf") {
             Some(Self::Protobuf)
         } else if essence.eq_ignore_ascii_case(b"application/json") {
@@ -116,11 +116,15 @@ impl HttpService {
         let result = booking.journal().over(self.take(head, &mut upload, &mut booking)).await;
         booking.settle(&result);
         match result {
-            Ok((format, response)) => with_body(format, response),
+            Ok((format, response)) => with_body(format, response).map(Full::new),
             Err(rejection) => {
                 upload.discard(head);
-                // A sender of another type is most likely a person with a tool: JSON can be read.
-                refused(Format::of(&head.headers).unwrap_or(Format::Json), &rejection)
+                if head.version >= Version::HTTP_2
+                    && let Some(refused) = grpc::refused_in_headers(&head.headers, &rejection)
+                {
+                    return refused.map(|()| Full::default());
+                }
+                refused_in_kind(content_type(&head.headers), &rejection).map(Full::new)
             }
         }
     }
@@ -139,7 +143,7 @@ impl HttpService {
         if let Some(auth) = &self.auth {
             auth.check(&head.headers).await?;
         }
-        let signal = at.map(|(signal, _)| *signal).ok_or_else(|| Rejection::NotFound(excerpt(path.as_bytes())))?;
+        let signal = at.map(|(signal, _)| *signal).ok_or_else(|| nowhere(head))?;
         let pipeline = self.intake.pipeline(signal)?;
         let form = Form::of(head)?;
         check_announced(&upload.body, self.limits, Framing::Bare)?;
@@ -180,7 +184,7 @@ impl Form {
         if head.method != Method::POST {
             return Err(Rejection::MethodNotAllowed(excerpt(head.method.as_str().as_bytes())));
         }
-        let format = Format::of(&head.headers).ok_or_else(|| Rejection::UnsupportedMediaType {
+        let format = Format::of(content_type(&head.headers)).ok_or_else(|| Rejection::UnsupportedMediaType {
             found: excerpt(content_type(&head.headers)),
             expected: "application/x-protobuf or application/json",
         })?;
@@ -202,7 +206,8 @@ impl Form {
                 return Ok(body);
             }
             hold_json(&body, place)?;
-            let body = json::decode(signal, &body).map_err(|error| Rejection::Malformed(error.to_string()))?;
+            let body = json::decode(signal, &body)
+                .map_err(|error| Rejection::Malformed(format!("{} request in JSON: {error}", signal.name())))?;
             // Numbers may be longer in protobuf.
             if body.len() > limit {
                 return Err(Rejection::TooLarge { limit });
@@ -214,17 +219,26 @@ impl Form {
     }
 }
 
+/// What is said of a path that is not served; to a sender of gRPC, where it belongs.
+fn nowhere(head: &Parts) -> Rejection {
+    let mut path = excerpt(head.uri.path().as_bytes());
+    if grpc::is_grpc(content_type(&head.headers)) {
+        path += ": this port takes OTLP over HTTP; OTLP over gRPC has its own, 4317 by default";
+    }
+    Rejection::NotFound(path)
+}
+
 /// A request's body, and whether any of it has been asked for.
 #[derive(Debug)]
-struct Upload {
-    body: Incoming,
-    begun: bool,
+pub(super) struct Upload {
+    pub(super) body: Incoming,
+    pub(super) begun: bool,
 }
 
 impl Upload {
     /// Reads what is left of a refused HTTP/1 body and throws it away. Closing the connection on it would reset it,
     /// and a sender that is still writing would see a lost connection, which it retries, in place of the answer.
-    fn discard(mut self, head: &Parts) {
+    pub(super) fn discard(mut self, head: &Parts) {
         // HTTP/2 has a reset of the one stream that keeps the answer. A sender that waits for `100 Continue` has
         // nothing under way, and must not be asked for it now.
         let waits = head.headers.contains_key(EXPECT) && !self.begun;
@@ -239,8 +253,8 @@ fn content_type(headers: &HeaderMap) -> &[u8] {
     headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes)
 }
 
-fn with_body(format: Format, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn with_body(format: Format, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, format.content_type());
     response
 }
@@ -248,11 +262,17 @@ fn with_body(format: Format, body: Bytes) -> Response<Full<Bytes>> {
 /// The answer to a request for something else than OTLP that is not let in: a `google.rpc.Status` as JSON.
 #[must_use]
 pub fn refused_as_json(rejection: &Rejection) -> Response<Full<Bytes>> {
-    refused(Format::Json, rejection)
+    refused(Format::Json, rejection).map(Full::new)
+}
+
+/// The answer to a refused request of this content type.
+pub(super) fn refused_in_kind(content_type: &[u8], rejection: &Rejection) -> Response<Bytes> {
+    // A sender of another type is most likely a person with a tool: JSON can be read.
+    refused(Format::of(content_type).unwrap_or(Format::Json), rejection)
 }
 
 /// Every refusal is a `google.rpc.Status` in the request's type.
-fn refused(format: Format, rejection: &Rejection) -> Response<Full<Bytes>> {
+fn refused(format: Format, rejection: &Rejection) -> Response<Bytes> {
     let body = match format {
         Format::Protobuf => status::protobuf_body(rejection),
         Format::Json => status::json_body(rejection),

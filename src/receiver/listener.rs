@@ -26,7 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What is spoken on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/2 with prior knowledge: gRPC.
+    /// HTTP/2 with prior knowledge: gRPC. A request of HTTP/1 reaches the service as well, so that its sender can be
+    /// told so; its connection ends with the answer.
     Http2,
     /// HTTP/1.1 or HTTP/2, by the first bytes.
     Auto,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gramtrace::otlp::Signal;
 use gramtrace::receiver::Admission;
+use gramtrace::telemetry::Metrics;
 use gramtrace::wire::Encoding;
 use http::{Request, StatusCode};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -18,9 +19,9 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
-use tonic_types::StatusExt;
+use tonic_types::{StatusExt, pb};
 
-use super::support::{Chunks, End, LIMIT, Server, Setup, call, framed, soon};
+use super::support::{Chunks, End, LIMIT, PROTOBUF, Server, Setup, call, framed, sample, soon};
 
 fn spans(count: usize) -> ExportTraceServiceRequest {
     let span = Span { trace_id: vec![1; 16], span_id: vec![2; 8], name: "chat".to_owned(), ..Span::default() };
@@ -250,4 +251,42 @@ async fn a_message_in_many_small_frames_arrives_whole() {
     let request = call(Signal::Traces).header("grpc-encoding", "gzip");
     let answer = server.h2().await.send(request.body(Chunks { left, end: End::Whole }).unwrap()).await;
     assert_eq!(answer.code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn who_speaks_another_otlp_than_the_ports_is_told_which_port_to_use_in_what_they_speak() {
+    let metrics = Metrics::default();
+    let grpc = Setup { metrics: metrics.clone(), ..Setup::grpc() }.start().await;
+    let said = "unsupported content type `application/x-protobuf`: send application/grpc to this port; OTLP over HTTP has \
+                its own, 4318 by default";
+    let body = spans(1).encode_to_vec();
+    // Over HTTP/1.1, as most exporters do; a body that is not read whole does not take the answer with it.
+    for body in [&body[..], &vec![0; 8 << 20]] {
+        let answer = grpc.h1().await.post("/v1/traces", &[PROTOBUF], body).await;
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "application/x-protobuf")
+        );
+        assert_eq!(pb::Status::decode(answer.body).unwrap().message, said);
+    }
+    // And over HTTP/2.
+    let request = Request::post("http://localhost/v1/traces").header("content-type", "application/x-protobuf");
+    let answer = grpc.h2().await.send(request.body(Chunks::whole(body)).unwrap()).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument));
+    assert_eq!(pb::Status::decode(answer.body).unwrap().message, said);
+
+    let counted = "gramtrace_receiver_requests_total{receiver=\"otlp\",transport=\"grpc\",signal=\"none\",outcome=\"unsupported_media_type\"}";
+    assert_eq!(sample(&metrics, counted), 3.0);
+
+    let http = Setup { metrics: metrics.clone(), ..Setup::http() }.start().await;
+    let refused = traces(&http).await.export(spans(1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(
+        refused.message(),
+        "no OTLP service at /opentelemetry.proto.collector.trace.v1.TraceService/Export: this port takes OTLP over HTTP; \
+         OTLP over gRPC has its own, 4317 by default"
+    );
+    let counted =
+        "gramtrace_receiver_requests_total{receiver=\"otlp\",transport=\"http\",signal=\"none\",outcome=\"not_found\"}";
+    assert_eq!(sample(&metrics, counted), 1.0);
 }

@@ -49,7 +49,7 @@ async fn o_14_o_23_bombs_that_come_together_stay_below_the_memory_limit() {
     let target = Target::start("max_recv_msg_size_mib: 64", "64MiB", &LIMIT_MIB.to_string()).await;
     target.serves_good_requests("the start").await;
     let before = target.peak_mib();
-    let mut attacks = JoinSet::new();
+    let mut attacks: JoinSet<bool> = JoinSet::new();
     for encoding in [Encoding::Gzip, Encoding::Zstd] {
         let bomb = bomb(encoding);
         for _ in 0..AT_ONCE {
@@ -57,17 +57,28 @@ async fn o_14_o_23_bombs_that_come_together_stay_below_the_memory_limit() {
             attacks.spawn(async move {
                 let code = over_grpc(grpc, encoding, over).await;
                 assert!(matches!(code, Code::ResourceExhausted | Code::Unavailable), "{code:?}");
+                code == Code::ResourceExhausted
             });
             attacks.spawn(async move {
                 let status = over_http(http, encoding, again).await;
                 assert!(matches!(status, 413 | 503), "{status}");
+                status == 413
             });
         }
     }
-    attacks.join_all().await;
+    // Those that found no room were told to come back; what bombs are for is that some were inflated up to the limit.
+    let too_large = attacks.join_all().await.into_iter().filter(|inflated| *inflated).count();
+    assert!(too_large > 0, "all were turned away unread");
     let peak = target.peak_mib();
     println!("resident before {before} MiB, peak of {} bombs of 1 GiB {peak} MiB, limit {LIMIT_MIB} MiB", 4 * AT_ONCE);
+    println!("{too_large} were inflated up to the limit");
     assert!(peak <= LIMIT_MIB, "{peak} MiB");
     target.serves_good_requests("bombs").await;
+    // One at a time there is room, and each is too large.
+    for encoding in [Encoding::Gzip, Encoding::Zstd] {
+        assert_eq!(over_grpc(target.grpc, encoding, bomb(encoding)).await, Code::ResourceExhausted, "{encoding:?}");
+        assert_eq!(over_http(target.http, encoding, bomb(encoding)).await, 413, "{encoding:?}");
+        target.serves_good_requests(encoding.name()).await;
+    }
     assert!(target.page().await.contains("gramtrace_receiver_memory_reserved_bytes 0\n"), "all is given back");
 }

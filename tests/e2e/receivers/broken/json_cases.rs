@@ -11,7 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn grammar() -> Vec<Case> {
-    let case = |name, body: &[u8]| post("JSON", name, "/v1/traces", &[JSON], body);
+    let case = |name, body: &[u8]| post(("JSON", name), "400", "/v1/traces", &[JSON], body);
     vec![
         case("nothing", b""),
         case("no JSON", b"]"),
@@ -32,7 +32,7 @@ fn grammar() -> Vec<Case> {
 }
 
 fn depth() -> Vec<Case> {
-    let case = |name, body: String| post("JSON depth", name, "/v1/traces", &[JSON], body.as_bytes());
+    let case = |name, body: String| post(("JSON depth", name), "400", "/v1/traces", &[JSON], body.as_bytes());
     let lists = "{\"arrayValue\":{\"values\":[".repeat(200);
     let value = format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"k","value":{lists}"#);
     let packed = deflated(Encoding::Gzip, "[".repeat(1 << 20).as_bytes());
@@ -40,16 +40,22 @@ fn depth() -> Vec<Case> {
         case("a hundred thousand lists", "[".repeat(100_000)),
         case("a hundred thousand objects of an unknown name", "{\"a\":".repeat(100_000)),
         case("two hundred lists of values", value),
-        post("JSON depth", "a million lists in gzip", "/v1/traces", &[JSON, "content-encoding: gzip"], &packed),
+        post(
+            ("JSON depth", "a million lists in gzip"),
+            "400",
+            "/v1/traces",
+            &[JSON, "content-encoding: gzip"],
+            &packed,
+        ),
     ]
 }
 
 fn types() -> Vec<Case> {
     let span = |name, members: &str| {
         let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{members}}}]}}]}}]}}"#);
-        post("JSON types", name, "/v1/traces", &[JSON], body.as_bytes())
+        post(("JSON types", name), "400", "/v1/traces", &[JSON], body.as_bytes())
     };
-    let case = |name, path: &str, body: &[u8]| post("JSON types", name, path, &[JSON], body);
+    let case = |name, path: &str, body: &[u8]| post(("JSON types", name), "400", path, &[JSON], body);
     vec![
         span("a name that is a number", r#""name":1"#),
         span("an id in base64", r#""traceId":"W47/95gDgQPTabYzgT/GMg==""#),

@@ -1,5 +1,6 @@
-//! Hostile and broken input to the real binary: a table of what each must be answered and counted as, in
-//! `expected.txt`. After each the same process answers a good request. And what bombs cost in resident memory.
+//! Hostile and broken input to the real binary. What status each must have stands with it, from the specifications; the
+//! message and what it is counted as stand in `expected.txt`. After each the same process answers a good request. And what
+//! bombs cost in resident memory.
 
 mod bombs;
 mod grpc_cases;
@@ -26,6 +27,11 @@ struct Case {
     kind: &'static str,
     /// What it is.
     name: &'static str,
+    /// What must be answered: a code of gRPC, with the HTTP status where that is not 200; an HTTP status; or the error of
+    /// HTTP/2 that ends the connection. Malformed data is `InvalidArgument` and 400, too much of it `ResourceExhausted`
+    /// and 413, what is not spoken `Unimplemented` and 415: <https://opentelemetry.io/docs/specs/otlp/#failures>,
+    /// <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>, RFC 9110, section 15.5.
+    status: &'static str,
     input: Input,
 }
 
@@ -49,9 +55,14 @@ struct Answered {
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-fn call(kind: &'static str, name: &'static str, encoding: &'static str, body: impl Into<Bytes>) -> Case {
+fn call(
+    (kind, name): (&'static str, &'static str),
+    status: &'static str,
+    encoding: &'static str,
+    body: impl Into<Bytes>,
+) -> Case {
     let headers = vec![("content-type", b"application/grpc".to_vec()), ("grpc-encoding", encoding.as_bytes().to_vec())];
-    Case { kind, name, input: Input::Call { method: "POST", path: TRACES, headers, body: body.into() } }
+    Case { kind, name, status, input: Input::Call { method: "POST", path: TRACES, headers, body: body.into() } }
 }
 
 /// A message in a frame.
@@ -64,10 +75,16 @@ fn deflated(encoding: Encoding, body: &[u8]) -> Bytes {
 }
 
 /// A POST over HTTP/1.1, with these header lines.
-fn post(kind: &'static str, name: &'static str, path: &str, headers: &[&str], body: &[u8]) -> Case {
+fn post(
+    (kind, name): (&'static str, &'static str),
+    status: &'static str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> Case {
     let mut head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", body.len());
     headers.iter().for_each(|header| write!(head, "{header}\r\n").unwrap());
-    Case { kind, name, input: Input::HttpBytes([head.as_bytes(), b"\r\n", body].concat()) }
+    Case { kind, name, status, input: Input::HttpBytes([head.as_bytes(), b"\r\n", body].concat()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,8 +101,9 @@ async fn o_11_o_21_o_22_each_broken_input_has_its_answer_and_the_next_request_is
 
     let target = Target::start(&format!("max_recv_msg_size_mib: {}", LIMIT >> 20), &format!("{LIMIT}"), "256").await;
     let mut told = String::new();
-    for Case { kind, name, input } in cases {
+    for Case { kind, name, status: must, input } in cases {
         let Answered { status, message, counted } = target.answer_to(input).await;
+        assert_eq!(status, must, "{kind}: {name}: {message}");
         writeln!(told, "{kind}: {name}\n    {status} | {counted} | {message}").unwrap();
         target.serves_good_requests(&format!("{kind}: {name}")).await;
     }

@@ -62,9 +62,10 @@ service:
         let before = self.counts().await;
         let (status, message) = match input {
             Input::Call { method, path, headers, body } => self.call(method, path, headers, body).await,
-            Input::GrpcBytes(bytes) => (self.closes(self.grpc, &bytes).await, String::new()),
-            Input::HttpBytes(bytes) => self.exchange(&bytes, false).await,
-            Input::HttpBytesAndEnd(bytes) => self.exchange(&bytes, true).await,
+            Input::GrpcBytes(bytes) if bytes.starts_with(b"PRI") => (self.goes_away(&bytes).await, String::new()),
+            Input::GrpcBytes(bytes) => exchange(self.grpc, &bytes, false).await,
+            Input::HttpBytes(bytes) => exchange(self.http, &bytes, false).await,
+            Input::HttpBytesAndEnd(bytes) => exchange(self.http, &bytes, true).await,
         };
         let counted = self.counted_since(before).await;
         let message = message.replace(&self.backend.to_string(), "BACKEND");
@@ -89,31 +90,24 @@ service:
         (format!("{:?}{http}", status.code()), status.message().to_owned())
     }
 
-    /// Sends bytes over HTTP/1.1 and reads one answer.
-    async fn exchange(&self, bytes: &[u8], ends: bool) -> (String, String) {
-        let mut client = H1::over(TcpStream::connect(self.http).await.unwrap());
-        // A listener that has heard enough may hang up before all is written.
-        let _ = client.stream.write_all(bytes).await;
-        if ends {
-            let _ = client.stream.shutdown().await;
-        }
-        let Ok(answer) = soon(client.try_answer()).await else { return ("closed".to_owned(), String::new()) };
-        let message = match answer.header("content-type") {
-            "application/json" => answer.json()["message"].as_str().unwrap_or_default().to_owned(),
-            "application/x-protobuf" => pb::Status::decode(answer.body.clone()).unwrap().message,
-            _ => String::new(),
-        };
-        (answer.status.as_u16().to_string(), message)
-    }
-
-    /// Sends bytes and waits for the end of the connection.
-    async fn closes(&self, address: SocketAddr, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
+    /// Sends bytes over HTTP/2 and waits for the end of the connection: the error that the last GOAWAY names.
+    async fn goes_away(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.grpc).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut said = Vec::new();
         // Reset or ended: it is closed.
         let _ = soon(stream.read_to_end(&mut said)).await;
-        "closed".to_owned()
+        let mut named = "closed";
+        let mut rest = &said[..];
+        // RFC 9113, 4.1: three bytes of length, then type and flags and the stream; 6.8: a stream, then the error.
+        while let Some((&[a, b, c, kind, ..], behind)) = rest.split_first_chunk::<9>() {
+            let (payload, next) = behind.split_at(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
+            if kind == 7 {
+                named = HTTP_2_ERRORS[usize::from(payload[7])];
+            }
+            rest = next;
+        }
+        named.to_owned()
     }
 
     /// Over both transports, on connections of their own.
@@ -169,6 +163,41 @@ service:
         line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() / 1024
     }
 }
+
+/// Sends bytes over HTTP/1.1 and reads one answer.
+async fn exchange(address: SocketAddr, bytes: &[u8], ends: bool) -> (String, String) {
+    let mut client = H1::over(TcpStream::connect(address).await.unwrap());
+    // A listener that has heard enough may hang up before all is written.
+    let _ = client.stream.write_all(bytes).await;
+    if ends {
+        let _ = client.stream.shutdown().await;
+    }
+    let Ok(answer) = soon(client.try_answer()).await else { return ("closed".to_owned(), String::new()) };
+    let message = match answer.header("content-type") {
+        "application/json" => answer.json()["message"].as_str().unwrap_or_default().to_owned(),
+        "application/x-protobuf" => pb::Status::decode(answer.body.clone()).unwrap().message,
+        _ => String::new(),
+    };
+    (answer.status.as_u16().to_string(), message)
+}
+
+/// RFC 9113, section 7.
+const HTTP_2_ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
 
 /// Takes whatever it is sent.
 async fn backend() -> SocketAddr {
