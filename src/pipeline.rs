@@ -21,7 +21,7 @@ use crate::store::Commits;
 use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending,
 };
-use crate::units::Sum;
+use crate::units::{J_PER_WH, Sum};
 use summaries::Passage;
 pub use summaries::Summaries;
 
@@ -207,7 +207,7 @@ fn consumptions(emission: &Emission) -> Vec<Consumption<'_>> {
     let of = |call, [value, low, high]: [f64; 3], energy_j: f64| Consumption {
         budgets: &emission.origin.budgets,
         co2e_g: [low, value, high],
-        energy_wh: energy_j / JOULES,
+        energy_wh: energy_j / J_PER_WH,
         model: &emission.origin.model,
         service: &emission.origin.service,
         call,
@@ -223,9 +223,6 @@ fn consumptions(emission: &Emission) -> Vec<Consumption<'_>> {
         }
     }
 }
-
-/// Joules in a watt-hour.
-const JOULES: f64 = 3600.0;
 
 fn booking(emission: &Emission) -> Booking<'_> {
     let origin = &emission.origin;

@@ -9,6 +9,9 @@ use std::fmt;
 pub use amount::{Amount, AmountError};
 pub use sum::Sum;
 
+/// Joules in a watt-hour.
+pub const J_PER_WH: f64 = 3600.0;
+
 /// Why a number is no quantity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum QuantityError {

@@ -3,6 +3,8 @@
 
 use std::io::{self, Write};
 
+use serde::{Serialize, Serializer};
+
 use crate::estimate::{Estimate, Method, ModelCall};
 use crate::factors::{Match, Registry};
 use crate::units::{Quantity, Range};
@@ -161,112 +163,87 @@ pub(super) enum Layout {
 }
 
 /// Writes rows, one after the other.
-pub(super) struct RowWriter<'w> {
-    output: &'w mut dyn Write,
-    layout: Layout,
-    columns: Vec<String>,
-    rows: u64,
-    line: Vec<u8>,
+pub(super) struct RowWriter<'w>(Rows<'w>);
+
+enum Rows<'w> {
+    Csv(Box<csv::Writer<&'w mut dyn Write>>),
+    Json { output: &'w mut dyn Write, is_list: bool, columns: Vec<String>, rows: u64, line: Vec<u8> },
 }
 
 impl<'w> RowWriter<'w> {
     /// Writes the head.
     pub(super) fn begin(output: &'w mut dyn Write, layout: Layout, columns: Vec<String>) -> io::Result<Self> {
-        let mut writer = Self { output, layout, columns, rows: 0, line: Vec::with_capacity(1024) };
         if layout == Layout::Csv {
-            let head: Vec<Cell<'_>> = writer.columns.iter().map(|column| Cell::Owned(column.clone())).collect();
-            writer.csv(&head);
-            writer.flush_line()?;
+            let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(output);
+            table.write_record(&columns).map_err(of_output)?;
+            return Ok(Self(Rows::Csv(Box::new(table))));
         }
-        Ok(writer)
+        let is_list = layout == Layout::JsonList;
+        Ok(Self(Rows::Json { output, is_list, columns, rows: 0, line: Vec::with_capacity(1024) }))
     }
 
     /// Writes a row: as many cells as there are columns.
     pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        match self.layout {
-            Layout::Csv => self.csv(cells),
-            Layout::JsonList | Layout::JsonObject => self.json(cells),
+        match &mut self.0 {
+            Rows::Csv(table) => table.serialize(cells).map_err(of_output),
+            Rows::Json { output, is_list, columns, rows, line } => {
+                line.clear();
+                if *is_list {
+                    line.extend(if *rows == 0 { &b"[\n"[..] } else { &b",\n"[..] });
+                }
+                *rows += 1;
+                serde_json::to_writer(&mut *line, &Object { columns, cells })?;
+                output.write_all(line)
+            }
         }
-        self.rows += 1;
-        self.flush_line()
     }
 
     /// Writes the foot.
     pub(super) fn end(self) -> io::Result<()> {
-        match (self.layout, self.rows) {
-            (Layout::JsonList, 0) => self.output.write_all(b"[]\n")?,
-            (Layout::JsonList, _) => self.output.write_all(b"\n]\n")?,
-            (Layout::JsonObject, _) => self.output.write_all(b"\n")?,
-            (Layout::Csv, _) => {}
-        }
-        self.output.flush()
-    }
-
-    fn flush_line(&mut self) -> io::Result<()> {
-        self.output.write_all(&self.line)?;
-        self.line.clear();
-        Ok(())
-    }
-
-    fn csv(&mut self, cells: &[Cell<'_>]) {
-        for (at, cell) in cells.iter().enumerate() {
-            if at > 0 {
-                self.line.push(b',');
-            }
-            match cell {
-                Cell::Empty => {}
-                Cell::Text(text) => csv_text(&mut self.line, text),
-                Cell::Owned(text) => csv_text(&mut self.line, text),
-                Cell::Number(number) => self.line.extend(ryu::Buffer::new().format(*number).bytes()),
-                Cell::Count(count) => self.line.extend(count.to_string().bytes()),
+        match self.0 {
+            Rows::Csv(mut table) => table.flush(),
+            Rows::Json { output, is_list, rows, .. } => {
+                output.write_all(match (is_list, rows) {
+                    (true, 0) => b"[]\n",
+                    (true, _) => b"\n]\n",
+                    (false, _) => b"\n",
+                })?;
+                output.flush()
             }
         }
-        self.line.push(b'\n');
-    }
-
-    fn json(&mut self, cells: &[Cell<'_>]) {
-        if self.layout == Layout::JsonList {
-            self.line.extend(if self.rows == 0 { &b"[\n"[..] } else { &b",\n"[..] });
-        }
-        self.line.push(b'{');
-        for (at, (column, cell)) in self.columns.iter().zip(cells).enumerate() {
-            if at > 0 {
-                self.line.push(b',');
-            }
-            json_text(&mut self.line, column);
-            self.line.push(b':');
-            match cell {
-                Cell::Empty => self.line.extend(b"null"),
-                Cell::Text(text) => json_text(&mut self.line, text),
-                Cell::Owned(text) => json_text(&mut self.line, text),
-                Cell::Number(number) => self.line.extend(ryu::Buffer::new().format(*number).bytes()),
-                Cell::Count(count) => self.line.extend(count.to_string().bytes()),
-            }
-        }
-        self.line.push(b'}');
     }
 }
 
-/// RFC 4180: quoted where it has to be.
-fn csv_text(line: &mut Vec<u8>, text: &str) {
-    let text = text.as_bytes();
-    if !text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
-        line.extend(text);
-        return;
+/// The output's own error: that nobody reads on is told from others.
+fn of_output(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
-    line.push(b'"');
-    for byte in text {
-        if *byte == b'"' {
-            line.push(b'"');
-        }
-        line.push(*byte);
-    }
-    line.push(b'"');
 }
 
-fn json_text(line: &mut Vec<u8>, text: &str) {
-    // Into a vector nothing fails.
-    let _ = serde_json::to_writer(line, text);
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_none(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Owned(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Count(count) => serializer.serialize_u64(*count),
+        }
+    }
+}
+
+/// A row by the names of its columns, in their order.
+struct Object<'o, 'c> {
+    columns: &'o [String],
+    cells: &'o [Cell<'c>],
+}
+
+impl Serialize for Object<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().zip(self.cells))
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::section::{Advice, Field, Section};
+use crate::units::J_PER_WH;
 
 /// A place that the operator knows; the one named `default` holds where nothing better is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -114,7 +115,7 @@ impl EnergyUnit {
     #[must_use]
     pub const fn wh(self) -> f64 {
         match self {
-            Self::J => 1.0 / 3600.0,
+            Self::J => 1.0 / J_PER_WH,
             Self::Wh => 1.0,
             Self::Kwh => 1000.0,
         }

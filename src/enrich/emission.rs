@@ -16,10 +16,7 @@ use super::service::Services;
 use super::tally::TokenClass;
 use crate::factors::{ModelId, ProviderHint, Tier, ZoneId};
 use crate::genai::{Keyed, Status, adjusted_count};
-use crate::units::{Sum, TokenUsage};
-
-/// Joules in a watt-hour.
-const JOULES: f64 = 3600.0;
+use crate::units::{J_PER_WH, Sum, TokenUsage};
 
 /// Which calls are summed together. What is not known is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -161,7 +158,7 @@ impl Taken {
     fn of(span: &PlannedSpan<'_>, priced: &Priced) -> Self {
         let estimate = &priced.estimate;
         Self {
-            energy_j: estimate.energy_wh.map(|energy| energy.value().get() * JOULES),
+            energy_j: estimate.energy_wh.map(|energy| energy.value().get() * J_PER_WH),
             co2e_g: [estimate.co2e_g.value(), estimate.co2e_g.low(), estimate.co2e_g.high()].map(|grams| grams.get()),
             embodied_co2e_g: estimate.embodied_co2e_g.map(|grams| grams.value().get()),
             ids: span.ids().map(|(trace_id, span_id)| (trace_id.bytes(), span_id.bytes())),

@@ -166,7 +166,7 @@ pub(super) fn shortened(text: Text<'_>) -> Text<'_> {
 
 /// At most [`LONGEST_LABEL`] bytes of `text`.
 pub(super) fn cut(text: &str) -> &str {
-    let end = (0..=LONGEST_LABEL.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    let end = text.floor_char_boundary(LONGEST_LABEL);
     text.get(..end).unwrap_or_default()
 }
 

@@ -6,7 +6,9 @@ use crate::factors::{
     Architecture, Boundary, EnergyFactor, Facility, Factor, FitCoefficients, Model, ModelKind, PhaseConstants,
     Precision, Registry, Spread, Tier,
 };
-use crate::units::{BillionParameters, GramsCo2e, Millilitres, Quantity, Range, Ratio, TokenUsage, Tokens, WattHours};
+use crate::units::{
+    BillionParameters, GramsCo2e, J_PER_WH, Millilitres, Quantity, Range, Ratio, TokenUsage, Tokens, WattHours,
+};
 
 use super::{Estimate, GridUse, Metered, ModelCall, ecologits, facility_of, tracker};
 
@@ -103,7 +105,7 @@ pub fn fitted_wh(fit: &FitCoefficients, active_b: f64, total_b: f64, precision: 
         + fit.ln_batch * ln_batch
         + fit.ln_batch_squared * ln_batch * ln_batch
         + of_precision;
-    ln_joules.exp() / 3600.0
+    ln_joules.exp() / J_PER_WH
 }
 
 /// Low, value and high: the formula runs once for each.

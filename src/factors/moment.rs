@@ -1,6 +1,9 @@
 //! Points in time as factors need them: whole seconds, dates of validity, hours of an intensity. Reads no clock; a
 //! time is always passed in.
 
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(i64);
@@ -14,7 +17,6 @@ pub struct Validity {
     pub until: Option<Moment>,
 }
 
-const DAY_S: i64 = 86_400;
 const HOUR_S: i64 = 3_600;
 
 impl Moment {
@@ -31,10 +33,12 @@ impl Moment {
         let (date, time) = text.split_at_checked(10)?;
         let mut parts = date.split('-');
         let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-        if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+        if parts.next().is_some() {
             return None;
         }
-        Some(Self(days_from_civil(year, month, day) * DAY_S + seconds_of_day(time)?))
+        let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+        let at = date.to_datetime(time_of_day(time)?).to_zoned(TimeZone::UTC).ok()?;
+        Some(Self(at.timestamp().as_second()))
     }
 
     /// Whether the moment is the first of its hour.
@@ -72,9 +76,9 @@ impl Validity {
 }
 
 /// What follows a date: nothing, or `T13:00`, with seconds and a sign of UTC where they are written.
-fn seconds_of_day(time: &str) -> Option<i64> {
+fn time_of_day(time: &str) -> Option<Time> {
     if time.is_empty() {
-        return Some(0);
+        return Some(Time::midnight());
     }
     let time = time.strip_prefix(['T', 't', ' '])?;
     let time = ["Z", "z", "+00:00", "+0000", " UTC"].into_iter().find_map(|utc| time.strip_suffix(utc)).unwrap_or(time);
@@ -84,33 +88,15 @@ fn seconds_of_day(time: &str) -> Option<i64> {
         Some(second) => number(second.split('.').next()?, 2)?,
         None => 0,
     };
-    if parts.next().is_some() || hour > 23 || minute > 59 || second > 59 {
+    if parts.next().is_some() {
         return None;
     }
-    Some(hour * HOUR_S + minute * 60 + second)
+    let narrow = |number: i16| i8::try_from(number).ok();
+    Time::new(narrow(hour)?, narrow(minute)?, narrow(second)?, 0).ok()
 }
 
-fn number(text: &str, digits: usize) -> Option<i64> {
+fn number(text: &str, digits: usize) -> Option<i16> {
     if text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
-const fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 of a date of the Gregorian calendar: <https://howardhinnant.github.io/date_algorithms.html>.
-const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

@@ -7,10 +7,7 @@ use std::time::SystemTime;
 use super::families as name;
 use super::text::{Exposition, Family};
 use crate::budget::{BudgetSettings, Budgets, Status, unix_ms};
-use crate::units::Amount;
-
-/// Joules in a watt-hour.
-const JOULES: f64 = 3600.0;
+use crate::units::{Amount, J_PER_WH};
 
 /// The budgets that the page tells, once there are some.
 #[derive(Debug, Default)]
@@ -34,7 +31,7 @@ impl Watched {
         ];
         for ([grams, joules], figure) in figures {
             text.family(grams, of(&told, false).map(|it| (vec![("budget", &*it.0.name)], figure(it))));
-            text.family(joules, of(&told, true).map(|it| (vec![("budget", &*it.0.name)], figure(it) * JOULES)));
+            text.family(joules, of(&told, true).map(|it| (vec![("budget", &*it.0.name)], figure(it) * J_PER_WH)));
         }
         let windows: Vec<_> = told.iter().flat_map(windows).collect();
         let rates =

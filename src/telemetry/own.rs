@@ -22,6 +22,7 @@ use opentelemetry_sdk::trace::{
 use super::metrics::Metrics;
 use super::spans::{Recorder, Tracing};
 use super::{emissions, instruments};
+use crate::hex;
 
 /// The attribute by which own telemetry is known again.
 pub const INSTANCE_ID: &str = "service.instance.id";
@@ -177,10 +178,9 @@ fn refused(error: ExporterBuildError) -> OwnTelemetryError {
 pub fn instance_id() -> String {
     let [a, b, c, d, e, f, version, h, variant, rest @ ..] = RandomIdGenerator::default().new_trace_id().to_bytes();
     let (version, variant) = (version & 0x0f | 0x40, variant & 0x3f | 0x80);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let [tail, node @ ..] = rest;
     let groups = [&[a, b, c, d][..], &[e, f], &[version, h], &[variant, tail], &node];
-    groups.map(hex).join("-")
+    groups.map(hex::encode).join("-")
 }
 
 /// The attribute as every encoder writes it: `KeyValue {key, value: {string_value}}` without its own prefix. Lengths

@@ -103,7 +103,7 @@ impl UnknownModels {
 
 /// Without control characters, and cut at a character's boundary.
 fn cleaned(name: &str) -> String {
-    let end = (0..=LONGEST.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    let end = name.floor_char_boundary(LONGEST);
     name.get(..end).unwrap_or_default().chars().filter(|character| !character.is_control()).collect()
 }
 

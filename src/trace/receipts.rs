@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::{DecodeError, Message};
 
+use crate::hex;
 use crate::semconv::out;
 
 /// The resource attribute that names a service.
@@ -119,8 +120,8 @@ fn read_span(span: &Span, prefix: &str) -> Option<Receipt> {
     let figure = |name| first(name).and_then(number);
     let range = |low, value, high| Some(Range { low: figure(low), value: figure(value)?, high: figure(high) });
     Some(Receipt {
-        trace_id: hex(&span.trace_id),
-        span_id: hex(&span.span_id),
+        trace_id: hex::encode(&span.trace_id),
+        span_id: hex::encode(&span.span_id),
         service: None,
         scope: String::new(),
         name: span.name.clone(),
@@ -178,11 +179,6 @@ fn shown(attribute: &KeyValue) -> String {
         Some(Value::DoubleValue(number)) => number.to_string(),
         Some(other) => format!("{other:?}"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }
 
 #[cfg(test)]

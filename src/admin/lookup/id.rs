@@ -15,11 +15,6 @@ pub(super) fn parse(text: &str) -> Result<TraceKey, String> {
     }
 }
 
-/// Lower-case hex digits.
-pub(super) fn hex(id: &[u8]) -> String {
-    id.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
 /// What somebody wrote, short and without anything that moves a cursor.
 pub(super) fn excerpt(text: &str) -> String {
     let short: String = text.chars().take(64).collect();
@@ -30,12 +25,13 @@ pub(super) fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex;
 
     #[test]
     fn ids_are_read_in_any_case_and_short_ones_are_filled_up() {
         let id = parse("0123456789ABCDEF0123456789abcdef").unwrap();
-        assert_eq!(hex(&id), "0123456789abcdef0123456789abcdef");
-        assert_eq!(hex(&parse("0123456789abcdef").unwrap()), "00000000000000000123456789abcdef");
+        assert_eq!(hex::encode(&id), "0123456789abcdef0123456789abcdef");
+        assert_eq!(hex::encode(&parse("0123456789abcdef").unwrap()), "00000000000000000123456789abcdef");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! From what the ledger gives to the messages of `gramtrace.v1`. What is not known stays absent.
 //! Knows both; nothing of JSON or of calls of the service.
 
-use super::id::hex;
 use super::v1;
 use crate::enrich::{Alternative, Comparison, Enricher, Terms};
+use crate::hex;
 use crate::trace::Range;
 use crate::trace::ledger::{Account, Call, ConversationView, Figures, Gap, Listed, Standing, TraceView};
 use crate::units::Tokens;
@@ -25,7 +25,7 @@ pub(super) fn trace(view: TraceView<Terms>, compared: Option<Comparison>, source
 
 pub(super) fn summary(listed: &Listed, (enricher, now_ms): Source<'_>) -> v1::TraceSummary {
     v1::TraceSummary {
-        trace_id: hex(&listed.trace_id),
+        trace_id: hex::encode(&listed.trace_id),
         totals: Some(totals(&listed.account, enricher)),
         models: listed.models.iter().map(|model| model.to_string()).collect(),
         more_models: listed.more_models,
@@ -39,7 +39,7 @@ pub(super) fn conversation(id: &str, view: ConversationView, enricher: &Enricher
     v1::GetConversationResponse {
         conversation_id: id.to_owned(),
         totals: Some(totals(&view.account, enricher)),
-        trace_ids: view.traces.iter().map(|id| hex(id)).collect(),
+        trace_ids: view.traces.iter().map(|id| hex::encode(id)).collect(),
         more_traces: view.more_traces,
         start_time_unix_nano: view.time_ns.0,
         end_time_unix_nano: view.time_ns.1,
@@ -83,8 +83,8 @@ fn receipt(call: &Call<Terms>, worst: bool) -> v1::Receipt {
     let Figures { co2e_g, energy_wh, embodied_co2e_g } = call.share.figures;
     let is_priced = terms.tier.is_some();
     v1::Receipt {
-        span_id: hex(&call.span_id),
-        parent_span_id: call.parent_id.map(|id| hex(&id)),
+        span_id: hex::encode(&call.span_id),
+        parent_span_id: call.parent_id.map(|id| hex::encode(&id)),
         name: call.name.to_string(),
         service: call.service.to_string(),
         status: call.status.to_owned(),

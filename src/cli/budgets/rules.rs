@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::app::budget_name;
 use crate::config::{BudgetConfig, Config, CountConfig, GramtraceConfig, PeriodConfig};
 use crate::enrich::is_like;
-use crate::units::Amount;
+use crate::units::{Amount, J_PER_WH};
 
 /// A burn rate with its windows for a period of 30 days, in minutes, and how urgent it is.
 const BURNS: [(f64, u64, u64, &str); 4] =
@@ -50,7 +50,7 @@ struct Rules<'a> {
 impl<'a> Rules<'a> {
     fn new(name: String, budget: &'a BudgetConfig, gramtrace: &GramtraceConfig) -> Result<Self, String> {
         let (metric, limit, unit) = match (budget.limit, budget.count) {
-            (Amount::Energy(wh), _) => ("gramtrace_energy_joules_total", wh.get() * 3600.0, "joules"),
+            (Amount::Energy(wh), _) => ("gramtrace_energy_joules_total", wh.get() * J_PER_WH, "joules"),
             (Amount::Co2e(grams), CountConfig::Value) => ("gramtrace_co2e_grams_total", grams.get(), "grams"),
             (Amount::Co2e(grams), CountConfig::Low) => ("gramtrace_co2e_low_grams_total", grams.get(), "grams"),
             (Amount::Co2e(grams), CountConfig::High) => ("gramtrace_co2e_high_grams_total", grams.get(), "grams"),

@@ -3,11 +3,9 @@
 
 use crate::document::section::{Advice, Field, Section};
 use crate::factors::factor::{Boundary, Co2eFactor, EnergyFactor, Factor, Spread};
-use crate::units::{GramsCo2e, Quantity, Range, WattHours};
+use crate::units::{GramsCo2e, J_PER_WH, Quantity, Range, WattHours};
 
 use super::number::{reported, scalar, spread};
-
-const J_PER_WH: f64 = 3600.0;
 
 const ADVICE: Advice = &[
     ("energy_kwh_per_output_token", "does not fit; write `energy_wh_per_output_token`: 1 kWh is 1000 Wh"),

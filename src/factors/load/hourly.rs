@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use csv::StringRecord;
+
 use crate::document::section::shortened;
 use crate::factors::moment::Moment;
 use crate::units::GramsPerKwh;
@@ -16,12 +18,18 @@ const MAX_ERRORS: usize = 20;
 pub(super) fn read(name: &str, text: &str, draft: &mut Draft) {
     let mut wrong = 0;
     let mut seen: BTreeMap<(String, i64), usize> = BTreeMap::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() || line.starts_with('#') || (number == 1 && is_header(line)) {
+    let mut table = csv::ReaderBuilder::new();
+    table.has_headers(false).flexible(true).comment(Some(b'#')).trim(csv::Trim::All);
+    for (index, record) in (0..).zip(table.from_reader(text.as_bytes()).into_records()) {
+        // Of text in memory, cut into fields as they come, nothing can fail to be read.
+        let Ok(record) = record else { continue };
+        let is_blank = record.iter().all(str::is_empty);
+        if is_blank || (index == 0 && is_header(&record)) {
             continue;
         }
+        let number = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(usize::MAX));
         let origin = Origin::on_line(name, number);
-        let entry = hour(line).and_then(|entry| match seen.insert((entry.zone.clone(), entry.hour), number) {
+        let entry = hour(&record).and_then(|entry| match seen.insert((entry.zone.clone(), entry.hour), number) {
             None => Ok(entry),
             Some(first) => Err(("start", format!("the hour stands on line {first} too; write it once"))),
         });
@@ -39,14 +47,14 @@ pub(super) fn read(name: &str, text: &str, draft: &mut Draft) {
 }
 
 /// Whether a first line names columns: its third field is no number, and says so by letters.
-fn is_header(line: &str) -> bool {
-    let third = line.split(',').nth(2).unwrap_or_default().trim();
+fn is_header(line: &StringRecord) -> bool {
+    let third = line.get(2).unwrap_or_default();
     third.parse::<f64>().is_err() && third.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 /// Reads a line; an error names the column.
-fn hour(line: &str) -> Result<HourEntry, (&'static str, String)> {
-    let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"')).collect();
+fn hour(line: &StringRecord) -> Result<HourEntry, (&'static str, String)> {
+    let fields: Vec<&str> = line.iter().collect();
     let [zone, start, co2e] = fields.as_slice() else {
         let message = format!(
             "{} columns; write zone, start in UTC and gCO2e/kWh, as in `SE,2026-11-01T13:00Z,21`",

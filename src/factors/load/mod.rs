@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 pub use file::RegistryFile;
 
 use crate::document::{DocumentError, DocumentErrors};
+use crate::hex;
 
 use super::registry::Registry;
 use draft::Draft;
@@ -94,8 +95,8 @@ pub fn digest(files: &[RegistryFile]) -> [u8; 32] {
 }
 
 fn label(version: &str, files: &[RegistryFile]) -> String {
-    let head: String = digest(files).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{version}+{head}")
+    let [a, b, c, d, ..] = digest(files);
+    format!("{version}+{}", hex::encode(&[a, b, c, d]))
 }
 
 #[cfg(test)]

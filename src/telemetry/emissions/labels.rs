@@ -101,7 +101,7 @@ impl Schema {
 /// Cut at a character's boundary, without control characters; [`UNKNOWN`] where nothing is left.
 fn cleaned(value: &str) -> Cow<'_, str> {
     let value = value.trim();
-    let end = (0..=LONGEST.min(value.len())).rev().find(|&end| value.is_char_boundary(end)).unwrap_or(0);
+    let end = value.floor_char_boundary(LONGEST);
     let value = value.get(..end).unwrap_or_default();
     if value.is_empty() {
         return UNKNOWN.into();

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::super::text::TextFormat;
 use super::row::Row;
 use super::{Exemplar, FAMILIES};
+use crate::hex;
 
 /// Writes every family that has something to say.
 pub(super) fn write(rows: &[Row], format: TextFormat, text: &mut String) {
@@ -49,17 +50,11 @@ fn begin(name: &str, unit: Option<&str>, help: &str, format: TextFormat, text: &
 fn write_exemplar(exemplar: &Exemplar, part: f64, booked: SystemTime, text: &mut String) {
     let Exemplar { trace_id, span_id, .. } = exemplar;
     text.push_str(" # {trace_id=\"");
-    trace_id.iter().for_each(|byte| push_hex(*byte, text));
+    text.push_str(&hex::encode(trace_id));
     text.push_str("\",span_id=\"");
-    span_id.iter().for_each(|byte| push_hex(*byte, text));
+    text.push_str(&hex::encode(span_id));
     let seconds = booked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64();
     let _ = write!(text, "\"}} {part} {seconds:.3}");
-}
-
-fn push_hex(byte: u8, text: &mut String) {
-    for digit in [byte >> 4, byte & 15] {
-        text.extend(char::from_digit(digit.into(), 16));
-    }
 }
 
 #[cfg(test)]
