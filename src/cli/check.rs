@@ -12,11 +12,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 
+use super::arithmetic::Emphasis;
+use super::console::told;
+use super::{captured, grid};
 use crate::app;
 use crate::config::{Config, ConfigErrors, Environment};
-use crate::enrich::{Emission, Enricher};
-use crate::otlp::{Signal, json};
-use crate::units::{Amount, Sum};
+use crate::enrich::{Books, Emission, Enricher};
+use crate::trace::{Range, figures};
+use crate::units::{Amount, J_PER_WH, Sum};
 
 /// What `check` takes.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -106,6 +109,8 @@ struct Row {
     calls: f64,
     without_value: f64,
     without_energy: bool,
+    /// Whether any call has a value; where none has, it is not known, and not nothing.
+    has_value: bool,
     tokens: f64,
     /// In grams: value, low, high.
     co2e_g: [Sum; 3],
@@ -123,36 +128,40 @@ pub fn check(args: &CheckArgs, environment: Environment<'_>, output: &mut impl W
     };
     let enricher = app::enricher(&config)?;
     let mut models: BTreeMap<String, Row> = BTreeMap::new();
+    let mut enriched_before = 0;
     for file in &args.files {
         let unreadable = |why: String| CheckError::CannotTell(format!("{}: {why}", file.display()));
         for request in requests(file).map_err(unreadable)? {
-            for emission in emissions(&enricher, &request).map_err(unreadable)? {
+            captured::check(&request).map_err(unreadable)?;
+            let books = books(&enricher, &request).map_err(unreadable)?;
+            enriched_before += books.tally.enriched_before;
+            for emission in books.emissions {
                 models.entry(name(&emission)).or_default().add(&emission);
             }
         }
     }
     let mut total = Row::default();
     models.values().for_each(|row| total.merge(row));
-    let answer = Answer { args, models, total };
-    output.write_all(answer.written().as_bytes())?;
+    let answer = Answer { args, models, total, enriched_before };
+    told(output, &answer.written()?)?;
     answer.verdict()
 }
 
 /// The requests in a file.
 fn requests(file: &Path) -> Result<Vec<Bytes>, String> {
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+    if !captured::is_json(&bytes) {
         return Ok(vec![bytes.into()]);
     }
-    match json::decode(Signal::Traces, &bytes) {
+    match captured::from_json(&bytes) {
         Ok(request) => Ok(vec![request]),
         // As the Collector's file exporter writes them.
         Err(whole) => {
             let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-            let decoded: Vec<_> = lines.map(|line| json::decode(Signal::Traces, line)).collect();
+            let decoded: Vec<_> = lines.map(captured::from_json).collect();
             let is_lines = decoded.len() > 1 && decoded.first().is_some_and(Result::is_ok);
             let of_lines = decoded.into_iter().enumerate().map(|(at, line)| {
-                line.map_err(|error| if is_lines { format!("line {}: {error}", at + 1) } else { whole.to_string() })
+                line.map_err(|error| if is_lines { format!("line {}: {error}", at + 1) } else { whole.clone() })
             });
             of_lines.collect()
         }
@@ -160,9 +169,9 @@ fn requests(file: &Path) -> Result<Vec<Bytes>, String> {
 }
 
 /// What one request would be booked as: a span that two files have counts once.
-fn emissions(enricher: &Enricher, request: &Bytes) -> Result<Vec<Emission>, String> {
+fn books(enricher: &Enricher, request: &Bytes) -> Result<Books, String> {
     let enriched = enricher.enrich(request, Instant::now()).map_err(|error| error.to_string())?;
-    Ok(enriched.claim.acknowledge().emissions)
+    Ok(enriched.claim.acknowledge())
 }
 
 fn name(emission: &Emission) -> String {
@@ -185,6 +194,7 @@ impl Row {
         for (sum, of_calls) in self.co2e_g.iter_mut().zip(emission.co2e_g.unwrap_or_default()) {
             sum.merge(of_calls);
         }
+        self.has_value |= emission.co2e_g.is_some();
         self.without_energy |= emission.co2e_g.is_some() && emission.energy_j.is_none();
         self.energy_j.merge(emission.energy_j.unwrap_or_default());
     }
@@ -193,17 +203,24 @@ impl Row {
         self.calls += other.calls;
         self.without_value += other.without_value;
         self.without_energy |= other.without_energy;
+        self.has_value |= other.has_value;
         self.tokens += other.tokens;
         self.co2e_g.iter_mut().zip(other.co2e_g).for_each(|(sum, of_model)| sum.merge(of_model));
         self.energy_j.merge(other.energy_j);
     }
 
     fn energy_wh(&self) -> f64 {
-        self.energy_j.value() / 3600.0
+        self.energy_j.value() / J_PER_WH
     }
 
     fn grams(&self) -> [f64; 3] {
         self.co2e_g.map(Sum::value)
+    }
+
+    /// Its figures: value, low and high in grams, and the energy in watt-hours; `None` where they are not known.
+    fn known(&self) -> [Option<f64>; 4] {
+        let [value, low, high] = self.grams().map(|grams| self.has_value.then_some(grams));
+        [value, low, high, (self.has_value && !self.without_energy).then(|| self.energy_wh())]
     }
 }
 
@@ -212,6 +229,8 @@ struct Answer<'a> {
     args: &'a CheckArgs,
     models: BTreeMap<String, Row>,
     total: Row,
+    /// Spans that came with a receipt, which is neither made again nor counted.
+    enriched_before: u64,
 }
 
 impl Answer<'_> {
@@ -233,6 +252,13 @@ impl Answer<'_> {
             return Err(CheckError::Over { taken, budget });
         }
         let is_energy = matches!(args.budget, Amount::Energy(_));
+        if self.enriched_before > 0 {
+            let text = format!(
+                "{} spans have a receipt already, and are not counted; give the export as the application sends it",
+                self.enriched_before
+            );
+            return Err(CheckError::CannotTell(text));
+        }
         if total.calls == 0.0 {
             return Err(CheckError::CannotTell("no model call in what was given".to_owned()));
         }
@@ -257,50 +283,39 @@ impl Answer<'_> {
         }
     }
 
-    fn written(&self) -> String {
+    fn written(&self) -> Result<String, CheckError> {
         match self.args.format {
-            CheckFormat::Table => self.table(),
-            CheckFormat::Markdown => self.markdown(),
-            CheckFormat::Json => self.json(),
+            CheckFormat::Table => Ok(self.table()),
+            CheckFormat::Markdown => Ok(self.markdown()),
+            CheckFormat::Json => Ok(self.json()),
             CheckFormat::Csv => self.csv(),
         }
     }
 
     /// The cells of every row, the last being the total.
     fn cells(&self) -> Vec<[String; 6]> {
-        let mass = Amount::Co2e(crate::units::GramsCo2e::LEAST);
-        let energy = Amount::Energy(crate::units::WattHours::LEAST);
         let row = |(name, row): (&str, &Row)| {
-            let [value, low, high] = row.grams().map(|grams| mass.show(grams));
             let calls = match row.without_value {
                 0.0 => row.calls.to_string(),
                 without => format!("{} ({without} without a value)", row.calls),
             };
-            [
-                name.to_owned(),
-                calls,
-                row.tokens.to_string(),
-                value,
-                format!("{low} to {high}"),
-                energy.show(row.energy_wh()),
-            ]
+            let [value, low, high, energy_wh] = row.known();
+            let range = value.map(|value| figures::mass_range(Range { low, value, high }));
+            let (value, range) = match range.as_deref().map(|text| text.split_once(" [").unwrap_or((text, "]"))) {
+                Some((value, range)) => (value.to_owned(), range.trim_end_matches(']').to_owned()),
+                None => (figures::ABSENT.to_owned(), figures::ABSENT.to_owned()),
+            };
+            let energy = energy_wh.map_or_else(|| figures::ABSENT.to_owned(), figures::energy);
+            [name.to_owned(), calls, row.tokens.to_string(), value, range, energy]
         };
         let models = self.models.iter().map(|(name, of_model)| (name.as_str(), of_model));
         models.chain([("all", &self.total)]).map(row).collect()
     }
 
     fn table(&self) -> String {
-        let mut rows = self.cells();
-        rows.insert(0, HEAD.map(str::to_owned));
-        let width = |column: usize| rows.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-        let mut text = String::new();
-        for cells in &rows {
-            let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            let _ = writeln!(text, "{}", padded.join("  ").trim_end());
-        }
-        let _ = writeln!(text, "{}: {} of {}", self.status(), self.args.budget.show(self.taken()), self.args.budget);
-        text
+        let rows: Vec<Vec<String>> = self.cells().into_iter().map(Vec::from).collect();
+        let table = grid::table(&HEAD, &rows, &[0], Emphasis::None);
+        format!("{table}{}: {} of {}\n", self.status(), self.args.budget.show(self.taken()), self.args.budget)
     }
 
     fn markdown(&self) -> String {
@@ -335,15 +350,22 @@ impl Answer<'_> {
         format!("{answer:#}\n")
     }
 
-    fn csv(&self) -> String {
-        let mut text = "model,calls,calls_without_value,tokens,co2e_g,co2e_low_g,co2e_high_g,energy_wh\n".to_owned();
+    fn csv(&self) -> Result<String, CheckError> {
+        let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        let failed = |error: csv::Error| CheckError::Output(error.into());
+        table.write_record(CSV_HEAD).map_err(failed)?;
         for (name, row) in &self.models {
             let [value, low, high] = row.grams();
-            let (calls, without, tokens) = (row.calls, row.without_value, row.tokens);
-            let _ = writeln!(text, "{name},{calls},{without},{tokens},{value},{low},{high},{}", row.energy_wh());
+            let numbers = [row.calls, row.without_value, row.tokens, value, low, high, row.energy_wh()];
+            let cells = [name.clone()].into_iter().chain(numbers.map(|number| number.to_string()));
+            table.write_record(cells).map_err(failed)?;
         }
-        text
+        let bytes = table.into_inner().map_err(|error| CheckError::Output(error.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
-const HEAD: [&str; 6] = ["model", "calls", "tokens", "CO2e", "range", "energy"];
+const HEAD: [&str; 6] = ["model", "calls", "tokens", "CO2e", "low–high", "energy"];
+
+const CSV_HEAD: [&str; 8] =
+    ["model", "calls", "calls_without_value", "tokens", "co2e_g", "co2e_low_g", "co2e_high_g", "energy_wh"];

@@ -27,6 +27,11 @@ pub fn compare(
     let method = loaded::method(args.method.as_deref())?;
     args.call.usage()?;
     args.call.question()?;
+    if args.call.input.unwrap_or(0) == 0 && args.call.output.unwrap_or(0) == 0 {
+        let message =
+            "of no tokens there is nothing to compare; write those of a call, as in `--input 1000 --output 500`";
+        return Err(CommandError::Usage(message.to_owned()));
+    }
     let rows = rows(&registry, method, args)?;
     if rows.iter().all(|row| row.outcome.is_err()) {
         let troubles: Vec<String> =
@@ -141,7 +146,7 @@ fn page(args: &CompareArgs, rows: &[Row<'_>], emphasis: Emphasis) -> String {
             }
         }
     }
-    let mut text = emphasis.bold(&title(args)) + "\n\n" + &table(&head, &lines, 3, emphasis);
+    let mut text = emphasis.bold(&title(args)) + "\n\n" + &table(&head, &lines, &[0, 1, 2], emphasis);
     let mut notes = Page::new(emphasis);
     notes.blank();
     for (label, message) in troubles {

@@ -52,6 +52,17 @@ impl CommandError {
     }
 }
 
+/// Writes an answer. Who closes the output has read enough, which is no failure.
+///
+/// # Errors
+/// Any other error of the output.
+pub(super) fn told(output: &mut impl Write, text: &str) -> io::Result<()> {
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::Output(error.kind())

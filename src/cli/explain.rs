@@ -14,12 +14,13 @@ use super::console::{CommandError, Console};
 use super::estimate::with_input;
 use super::question::{Answerer, Target, Trouble};
 use super::row::{self, Answer, COLUMNS, Cell, Layout, RowWriter};
-use super::{ExplainArgs, Format, loaded};
+use super::{ExplainArgs, Format, captured, loaded};
 use crate::config::Environment;
 use crate::enrich::{Decided, EnrichSettings, Enricher};
 use crate::estimate::{Estimate, ModelCall};
 use crate::factors::Match;
-use crate::otlp::{Signal, json};
+use crate::hex;
+use crate::otlp::WireError;
 
 /// No captured request is larger.
 const MOST_BYTES: u64 = 64 << 20;
@@ -44,21 +45,25 @@ pub fn explain(
         request = read(input).map_err(|message| CommandError::Usage(format!("{}: {message}", args.file.display())))?;
         Ok(())
     })?;
-    let no_traces = |_| {
-        let what = "no export of traces: write an ExportTraceServiceRequest, in protobuf or JSON, as exporters send it";
-        CommandError::Usage(format!("{}: {what}", args.file.display()))
-    };
+    let refused = |why: String| CommandError::Usage(format!("{}: {why}", args.file.display()));
+    captured::check(&request).map_err(refused)?;
+    let no_traces = |error: WireError| refused(error.to_string());
     let mut plan = enricher.plan(&request).map_err(no_traces)?;
     if plan.total() == 0 {
-        return Err(CommandError::Usage(format!("{}: no span in it; write an export of traces", args.file.display())));
+        return Err(refused("no span in it; write an export of traces".to_owned()));
     }
-    let _claim = enricher.settle(&mut plan, Instant::now()).map_err(no_traces)?;
+    let claim = enricher.settle(&mut plan, Instant::now()).map_err(no_traces)?;
+    let enriched_before = claim.acknowledge().tally.enriched_before;
     let spans: Vec<Decided<'_>> = plan.decided().collect();
     let answerer = Answerer { registry: &registry, method, suggests: true, is_strict: false };
     if let Some(path) = &args.tracker_log {
         let log = serde_json::to_string_pretty(&tracker_log(&spans)).unwrap_or_default();
         std::fs::write(path, log + "\n")
             .map_err(|error| CommandError::Failed(format!("{}: cannot be written: {error}", path.display())))?;
+    }
+    if enriched_before > 0 {
+        let what = "spans have a receipt already, and keep it; explain the export as the application sends it";
+        writeln!(console.notes, "{}: {enriched_before} {what}", args.file.display())?;
     }
     let layout = match args.format {
         Format::Table => {
@@ -80,10 +85,7 @@ fn read(input: &mut dyn Read) -> Result<Bytes, String> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
         return Err("larger than 64 MiB; write one request".to_owned());
     }
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        return json::decode(Signal::Traces, &bytes).map_err(|error| format!("no OTLP in JSON: {error}"));
-    }
-    Ok(bytes.into())
+    if captured::is_json(&bytes) { captured::from_json(&bytes) } else { Ok(bytes.into()) }
 }
 
 fn page(answerer: &Answerer<'_>, (spans, total): (&[Decided<'_>], u64), emphasis: Emphasis) -> String {
@@ -92,7 +94,7 @@ fn page(answerer: &Answerer<'_>, (spans, total): (&[Decided<'_>], u64), emphasis
     for span in spans {
         page.blank();
         let name = String::from_utf8_lossy(span.fields.name);
-        page.heading(&format!("{name}  span {}  {}", hex(span.fields.span_id), span.status.name()));
+        page.heading(&format!("{name}  span {}  {}", hex::encode(span.fields.span_id), span.status.name()));
         match span.priced {
             Some(priced) => receipt(&mut page, answerer, &told(span, (&priced.call, &priced.estimate), priced.matched)),
             None => page.item("", &reason(span)),
@@ -136,8 +138,8 @@ fn write(
         let count =
             |tokens: Option<crate::units::Tokens>| tokens.map_or(Cell::Empty, |tokens| Cell::Count(tokens.get()));
         let mut cells = vec![
-            Cell::Owned(hex(span.fields.trace_id)),
-            Cell::Owned(hex(span.fields.span_id)),
+            Cell::Owned(hex::encode(span.fields.trace_id)),
+            Cell::Owned(hex::encode(span.fields.span_id)),
             Cell::Owned(String::from_utf8_lossy(span.fields.name).into_owned()),
             span.name.map_or(Cell::Empty, Cell::Text),
             count(span.usage.map(|usage| usage.input)),
@@ -160,10 +162,6 @@ fn write(
         writer.row(&cells)?;
     }
     Ok(writer.end()?)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A call in the tracker's log.

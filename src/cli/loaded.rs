@@ -7,6 +7,7 @@ use super::RegistryArgs;
 use super::console::CommandError;
 use crate::app::first_registry;
 use crate::config::{Config, Environment};
+use crate::document::DocumentErrors;
 use crate::estimate::Method;
 use crate::factors::{Registry, RegistryFile};
 
@@ -14,16 +15,21 @@ use crate::factors::{Registry, RegistryFile};
 /// further files over it.
 ///
 /// # Errors
-/// Everything that is wrong with the files.
+/// [`CommandError::Usage`] with everything that is wrong with the files: what is asked for is an answer by them, not
+/// whether they can be used.
 pub(super) fn registry(args: &RegistryArgs, environment: Environment<'_>) -> Result<Registry, CommandError> {
     if let Some(path) = &args.config {
-        return Ok(first_registry(&Config::load(path, environment)?)?);
+        return Config::load(path, environment).and_then(|config| first_registry(&config)).map_err(unusable);
     }
     let mut files = RegistryFile::builtin();
     for path in &args.registry {
         files.push(read(path)?);
     }
-    Ok(Registry::load(&files)?)
+    Registry::load(&files).map_err(unusable)
+}
+
+fn unusable(errors: DocumentErrors) -> CommandError {
+    CommandError::Usage(errors.to_string())
 }
 
 /// Reads a file that is named on the command line.

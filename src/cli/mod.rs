@@ -6,6 +6,7 @@ mod args;
 mod arithmetic;
 mod batch;
 mod budgets;
+mod captured;
 mod check;
 mod compare;
 mod console;
@@ -114,10 +115,10 @@ pub struct RunArgs {
 /// What `demo` takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct DemoArgs {
-    /// Keep running afterwards
+    /// Keep running afterwards, until Ctrl-C or SIGTERM
     #[arg(long)]
     pub keep: bool,
-    /// Write what went in and what came out to this folder
+    /// Write the requests that arrived at the backend to this folder, a file each, in protobuf
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
 }

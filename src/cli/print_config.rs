@@ -4,6 +4,7 @@
 use std::io;
 
 use super::PrintConfigArgs;
+use super::console::told;
 use crate::config::{Config, ConfigErrors, Environment};
 
 /// Why there is nothing printed.
@@ -31,5 +32,5 @@ pub fn print_config(
 ) -> Result<(), PrintConfigError> {
     let config = Config::load_or_default(args.config.as_deref(), environment)?;
     let yaml = config.to_yaml().map_err(|error| PrintConfigError::Yaml(error.to_string()))?;
-    output.write_all(yaml.as_bytes()).map_err(|error| PrintConfigError::Output(error.kind()))
+    told(output, &yaml).map_err(|error| PrintConfigError::Output(error.kind()))
 }

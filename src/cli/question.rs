@@ -141,6 +141,13 @@ impl Answerer<'_> {
             return Trouble::unknown(error.to_string());
         }
         let providers = Provider::ALL.map(Provider::name);
+        if question.provider.trim().is_empty() {
+            let providers = providers.join(", ");
+            let name = shortened(question.model);
+            let message =
+                format!("no provider for `{name}`; write `provider`: this method has the providers {providers}");
+            return Trouble::unknown(message);
+        }
         let advice = match Provider::from_name(question.provider) {
             None => {
                 let all = format!("this method has the providers {}", providers.join(", "));

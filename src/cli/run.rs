@@ -1,6 +1,7 @@
 //! `gramtrace run`: the service, from its configuration to the signal that ends it.
 //! Knows the process (signals, runtimes, log); what a service is made of is the application's.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::RunArgs;
 use crate::app::{App, BuildError, Drained, Running, Surroundings};
-use crate::config::{Config, ConfigErrors, Environment, LogEncoding, LogLevel};
+use crate::config::{Config, ConfigErrors, Environment, ExporterConfig, LogEncoding, LogLevel};
 use crate::telemetry::{self, LogControl, LogError, LogSampling, LogSettings, Metrics, logs};
 
 /// Reads the configuration.
@@ -85,13 +86,13 @@ pub fn run(args: &RunArgs, environment: Environment<'_>) -> Result<(), RunError>
 }
 
 /// The signals that a service heeds.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
-enum Heard {
+pub(super) enum Heard {
     /// To end: the signal's name and number.
     End(&'static str, u8),
     /// To read the configuration again.
@@ -99,7 +100,7 @@ enum Heard {
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -107,7 +108,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> Heard {
         tokio::select! {
             _ = self.interrupt.recv() => Heard::End("SIGINT", 2),
             _ = self.terminate.recv() => Heard::End("SIGTERM", 15),
@@ -149,12 +150,14 @@ async fn serve(config: Config, log: LogControl, mut orders: Orders) -> Result<()
     let surroundings = Surroundings { metrics: metrics.clone(), console: standard_output };
     let mut running = App::build(&config, &surroundings).await?.start();
     metrics.configuration_started(SystemTime::now());
-    log_addresses(&running);
+    let mut told = Told::default();
+    told.addresses(&running);
+    told.destinations(&config);
     let reloading = async {
         while orders.reload.changed().await.is_ok() {
             let next = orders.reload.borrow_and_update().clone();
             if let Some(next) = next {
-                reload(&mut running, next, &metrics, &log).await;
+                reload(&mut running, next, (&metrics, &log), &mut told).await;
             }
         }
         // Its sender is where the signals are heard: only the end of that ends the service.
@@ -175,7 +178,12 @@ async fn serve(config: Config, log: LogControl, mut orders: Orders) -> Result<()
 }
 
 /// Goes over to another configuration, or stays with the one in force and says why.
-async fn reload(running: &mut Running, next: Result<Config, ConfigErrors>, metrics: &Metrics, log: &LogControl) {
+async fn reload(
+    running: &mut Running,
+    next: Result<Config, ConfigErrors>,
+    (metrics, log): (&Metrics, &LogControl),
+    told: &mut Told,
+) {
     let problems = match next {
         Ok(config) => match running.reload(&config).await {
             Ok(()) => {
@@ -185,7 +193,8 @@ async fn reload(running: &mut Running, next: Result<Config, ConfigErrors>, metri
                 }
                 warn_of(&config);
                 tracing::info!("configuration reloaded");
-                return log_addresses(running);
+                told.addresses(running);
+                return told.destinations(&config);
             }
             Err(error) => vec![error.to_string()],
         },
@@ -203,20 +212,64 @@ fn warn_of(config: &Config) {
     }
 }
 
-fn log_addresses(service: &Running) {
-    for (receiver, transport, endpoint) in service.endpoints() {
-        tracing::info!(receiver, transport, %endpoint, "listening for OTLP");
+/// Where things listen and where they are sent, as the log has it: each once, and again where it has changed.
+#[derive(Default)]
+struct Told {
+    listening: BTreeSet<String>,
+    sending: BTreeSet<String>,
+}
+
+impl Told {
+    fn addresses(&mut self, service: &Running) {
+        let before = std::mem::take(&mut self.listening);
+        let mut is_new = |line: String| {
+            let is_new = !before.contains(&line);
+            self.listening.insert(line);
+            is_new
+        };
+        for (receiver, transport, endpoint) in service.endpoints() {
+            if is_new(format!("{receiver} {transport} {endpoint}")) {
+                tracing::info!(receiver, transport, %endpoint, "listening for OTLP");
+            }
+        }
+        if let Some(endpoint) = service.health_address().filter(|endpoint| is_new(format!("health {endpoint}"))) {
+            tracing::info!(%endpoint, "health page");
+        }
+        if let Some(endpoint) = service.api_address().filter(|endpoint| is_new(format!("api {endpoint}"))) {
+            tracing::info!(%endpoint, path = "/api/v1", "lookup API");
+        }
+        if let Some(endpoint) = service.metrics_address().filter(|endpoint| is_new(format!("metrics {endpoint}"))) {
+            tracing::info!(%endpoint, path = "/metrics", "metrics page");
+        }
     }
-    if let Some(endpoint) = service.health_address() {
-        tracing::info!(%endpoint, "health page");
-    }
-    if let Some(endpoint) = service.api_address() {
-        tracing::info!(%endpoint, path = "/api/v1", "lookup API");
-    }
-    if let Some(endpoint) = service.metrics_address() {
-        tracing::info!(%endpoint, path = "/metrics", "metrics page");
+
+    fn destinations(&mut self, config: &Config) {
+        let before = std::mem::take(&mut self.sending);
+        let of_pipelines = config.service.pipelines.values().flat_map(|pipeline| &pipeline.exporters);
+        for id in of_pipelines.collect::<BTreeSet<_>>() {
+            for endpoint in config.exporters.get(id).map(destinations).unwrap_or_default() {
+                let line = format!("{id} {endpoint}");
+                if !before.contains(&line) {
+                    tracing::info!(exporter = %id, endpoint, "sending on what comes in");
+                }
+                self.sending.insert(line);
+            }
+        }
     }
 }
+
+/// Where an exporter sends to.
+fn destinations(exporter: &ExporterConfig) -> Vec<String> {
+    match exporter {
+        ExporterConfig::OtlpGrpc(grpc) => vec![grpc.endpoint.to_string()],
+        ExporterConfig::OtlpHttp(http) => {
+            let named = [&http.endpoint, &http.traces_endpoint, &http.metrics_endpoint, &http.logs_endpoint];
+            named.into_iter().flatten().map(ToString::to_string).collect()
+        }
+        ExporterConfig::Debug(_) => vec!["the console".to_owned()],
+    }
+}
+
 pub(super) fn standard_output() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
 }

@@ -85,3 +85,14 @@ fn without_a_question_there_is_no_comparison() {
         assert!(ran.notes.contains(says), "{arguments:?}: {}", ran.notes);
     }
 }
+
+#[test]
+fn of_no_tokens_nothing_is_compared() {
+    for tokens in [&["--output", "0"][..], &["--input", "0"], &["--input", "0", "--output", "0"]] {
+        let ran = gramtrace(&[&["compare", "--model", "gpt-4o"], tokens].concat());
+        assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{tokens:?}");
+        assert!(ran.notes.contains("nothing to compare; write those of a call"), "{}", ran.notes);
+    }
+    // A prompt that nothing answers is one.
+    assert_eq!(gramtrace(&["compare", "--model", "gpt-4o", "--input", "5", "--output", "0"]).code, 0);
+}

@@ -136,3 +136,17 @@ fn a_question_without_an_answer_says_what_to_write_and_ends_with_2() {
         assert!(ran.notes.contains(says), "{arguments:?}: {}", ran.notes);
     }
 }
+
+#[test]
+fn ecologits_without_a_provider_says_that_it_needs_one_and_which_there_are() {
+    let ran = gramtrace(&["estimate", "--method", "ecologits/0.11.3", "--model", "gpt-4o", "--output", "5"]);
+    assert_eq!(
+        (ran.code, ran.output.as_str(), ran.notes.as_str()),
+        (
+            2,
+            "",
+            "no provider for `gpt-4o`; write `provider`: this method has the providers anthropic, cohere, google_genai, \
+             huggingface_hub, mistralai, openai\n"
+        )
+    );
+}

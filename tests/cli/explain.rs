@@ -66,3 +66,51 @@ fn json_is_explained_like_protobuf_and_what_is_no_export_is_refused() {
     }
     assert_eq!(gramtrace(&["explain", "no/such/file"]).code, 2);
 }
+
+#[test]
+fn exports_of_other_signals_are_not_taken_for_traces_without_model_calls() {
+    for file in [
+        "tests/corpus/otel-openai-v2/003-metrics-grpc.pb",
+        "tests/corpus/otel-openai-v2/001-logs-grpc.pb",
+        "tests/corpus/vercel-ai7-json/002-metrics-httpjson.otlp-http.json",
+    ] {
+        for (arguments, code) in [(&["explain", file][..], 2), (&["check", file, "--budget", "1g"], 3)] {
+            let ran = gramtrace(arguments);
+            assert_eq!((ran.code, ran.output.as_str()), (code, ""), "{arguments:?}: {}", ran.notes);
+            assert!(ran.notes.contains("no export of traces"), "{arguments:?}: {}", ran.notes);
+            assert!(ran.notes.contains(file), "{arguments:?}: {}", ran.notes);
+        }
+    }
+}
+
+#[test]
+fn spans_that_have_a_receipt_already_are_told_and_pass_no_check() {
+    let attribute = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{{value}}}}}"#);
+    let attributes = [
+        attribute("gen_ai.operation.name", r#""stringValue":"chat""#),
+        attribute("gen_ai.request.model", r#""stringValue":"gpt-4o""#),
+        attribute("gen_ai.usage.output_tokens", r#""intValue":"5""#),
+        attribute("gramtrace.status", r#""stringValue":"ok""#),
+        attribute("gramtrace.co2e_g", r#""doubleValue":0.5"#),
+    ];
+    let ids = r#""traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7""#;
+    let span = format!(r#"{{{ids},"name":"chat","attributes":[{}]}}"#, attributes.join(","));
+    let request = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+    let ran = gramtrace_with(&["explain", "-"], &request);
+    assert!(ran.notes.contains("1 spans have a receipt already"), "{}", ran.notes);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enriched.json");
+    std::fs::write(&path, request).unwrap();
+    // Half a gram is there, but made elsewhere: nothing is known of what it rests on.
+    let ran = gramtrace(&["check", path.to_str().unwrap(), "--budget", "1kg"]);
+    assert_eq!(ran.code, 3, "{}", ran.notes);
+    assert!(ran.notes.contains("1 spans have a receipt already"), "{}", ran.notes);
+}
+
+#[test]
+fn a_check_fits_the_page_and_of_what_is_not_known_says_nothing() {
+    let ran = gramtrace(&["check", CAPTURE, "--budget", "5g"]);
+    assert!(ran.output.lines().all(|line| line.chars().count() <= 100), "{}", ran.output);
+    let unknown = ran.output.lines().find(|line| line.starts_with("unknown")).unwrap();
+    assert_eq!(unknown.split_whitespace().filter(|cell| *cell == "–").count(), 3, "{unknown}");
+}

@@ -153,3 +153,23 @@ fn shells_and_manuals_know_every_command() {
     assert!(ran.output.starts_with(".ie") || ran.output.starts_with(".TH"), "{}", &ran.output[..40]);
     assert!(gramtrace(&["--help"]).output.contains("Exit codes: 0 done"));
 }
+
+#[test]
+fn a_registry_or_a_configuration_that_cannot_be_used_is_a_wrong_question_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wrong.yaml");
+    std::fs::write(&path, "models:\n  - {id: acme/x, tier: Z}\n").unwrap();
+    let path = path.to_str().unwrap();
+    let call = ["--model", "gpt-4o", "--output", "1"];
+    for arguments in [
+        [&["estimate", "--registry", path], &call[..]].concat(),
+        [&["compare", "--config", path], &call[..]].concat(),
+        vec!["factors", "list", "--registry", path],
+        vec!["factors", "show", "gpt-4o", "--registry", path],
+    ] {
+        let ran = gramtrace(&arguments);
+        assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.notes.contains(path), "{arguments:?}: {}", ran.notes);
+    }
+    assert_eq!(gramtrace(&["factors", "check", path]).code, 1);
+}

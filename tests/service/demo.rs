@@ -26,7 +26,30 @@ fn the_demo_ends_by_itself_and_its_table_is_what_its_backend_received() {
 
     let total = text.lines().find(|line| line.starts_with("total ")).unwrap();
     assert!(total.contains(&format!("{}/{}", truth.1, truth.2)), "{total}");
-    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(text.contains("byte for byte"), "{text}");
     assert!(text.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{text}");
+}
+
+#[tokio::test]
+async fn a_demo_that_is_kept_ends_well_when_it_is_told_to() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut demo = process::Service::with(&["demo", "--keep"]);
+        demo.reads("Still listening");
+        demo.signal(signal);
+        assert_eq!(demo.ended().await.0, Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn who_has_read_enough_gets_no_error() {
+    for command in [
+        "demo",
+        "print-config",
+        "factors list",
+        "check tests/corpus/litellm/001-traces-httpproto.pb --budget 1t --ignore-unknown",
+    ] {
+        let (code, said) = process::closed_early(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{command}");
+    }
 }

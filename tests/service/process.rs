@@ -14,6 +14,23 @@ pub fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).env_clear().stdin(Stdio::null()).output().unwrap()
 }
 
+/// Runs a command whose output nobody reads to its end: the exit code, and what was on standard error.
+#[allow(dead_code, reason = "of commands, not of the service")]
+pub fn closed_early(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut child = Command::new(BINARY)
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
 /// A service that runs until it is dropped.
 pub struct Service {
     child: Child,
@@ -23,9 +40,13 @@ pub struct Service {
 
 impl Service {
     pub fn start(config: &Path) -> Self {
+        Self::with(&["run", "--config", config.to_str().unwrap()])
+    }
+
+    /// Any other command that runs until it is told to stop.
+    pub fn with(arguments: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
-            .args(["run", "--config"])
-            .arg(config)
+            .args(arguments)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -55,6 +76,13 @@ impl Service {
             seen.push(line);
         }
         panic!("no line with `{marker}` before the end: {seen:#?}");
+    }
+
+    /// Reads standard output up to a line that has `marker`; fails when the process ends without one.
+    #[allow(dead_code, reason = "of a command that shows something, not of the service")]
+    pub fn reads(&mut self, marker: &str) {
+        let output = BufReader::new(self.child.stdout.as_mut().unwrap());
+        assert!(output.lines().map_while(Result::ok).any(|line| line.contains(marker)), "{marker}");
     }
 
     /// The process's number.

@@ -3,14 +3,15 @@
 
 mod rules;
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use super::health;
+use super::arithmetic::Emphasis;
+use super::console::told;
+use super::{grid, health};
 use crate::config::{Config, ConfigErrors, Environment, ExtensionConfig, ListenAddress};
 use crate::units::{Amount, GramsCo2e, WattHours};
 
@@ -79,8 +80,7 @@ pub enum BudgetsError {
 pub fn budgets(args: &BudgetsArgs, environment: Environment<'_>, output: &mut impl Write) -> Result<(), BudgetsError> {
     let config = Config::load_or_default(args.config.as_deref(), environment)?;
     if args.command == Some(BudgetsCommand::Rules) {
-        output.write_all(rules::of(&config).map_err(BudgetsError::Rules)?.as_bytes())?;
-        return Ok(());
+        return Ok(told(output, &rules::of(&config).map_err(BudgetsError::Rules)?)?);
     }
     let address = api(&config).ok_or(BudgetsError::NoApi)?;
     if address.port == 0 {
@@ -93,11 +93,10 @@ pub fn budgets(args: &BudgetsArgs, environment: Environment<'_>, output: &mut im
         answer.get("budgets").and_then(Value::as_array).ok_or_else(|| silent("it has no budgets".to_owned()))?;
     let text = match args.format {
         BudgetsFormat::Json => format!("{answer:#}\n"),
-        BudgetsFormat::Csv => csv(budgets),
+        BudgetsFormat::Csv => csv(budgets)?,
         BudgetsFormat::Table => table(budgets),
     };
-    output.write_all(text.as_bytes())?;
-    Ok(())
+    Ok(told(output, &text)?)
 }
 
 /// Where the lookup API listens; `None` where it is not on.
@@ -118,14 +117,20 @@ fn number(budget: &Value, key: &str) -> f64 {
     budget.get(key).and_then(Value::as_f64).unwrap_or_default()
 }
 
-fn csv(budgets: &[Value]) -> String {
-    let mut lines = format!("name,unit,period,{}\n", NUMBERS.join(","));
+fn csv(budgets: &[Value]) -> Result<String, BudgetsError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["name", "unit", "period"].iter().chain(&NUMBERS)).map_err(csv_error)?;
     for budget in budgets {
-        let numbers = NUMBERS.map(|key| number(budget, key).to_string()).join(",");
-        let _ =
-            writeln!(lines, "{},{},{},{numbers}", text(budget, "name"), text(budget, "unit"), text(budget, "period"));
+        let texts = ["name", "unit", "period"].map(|key| text(budget, key).to_owned());
+        let numbers = NUMBERS.map(|key| number(budget, key).to_string());
+        table.write_record(texts.iter().chain(&numbers)).map_err(csv_error)?;
     }
-    lines
+    let bytes = table.into_inner().map_err(|error| BudgetsError::Output(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn csv_error(error: csv::Error) -> BudgetsError {
+    BudgetsError::Output(error.into())
 }
 
 fn table(budgets: &[Value]) -> String {
@@ -133,16 +138,8 @@ fn table(budgets: &[Value]) -> String {
         return "no budgets; add some to `processors.gramtrace.budgets`\n".to_owned();
     }
     let head = ["budget", "period", "limit", "consumed", "", "left", "forecast", "burning", "most by"];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(budgets.iter().map(row));
-    let width = |column: usize| rows.iter().map(|cells| cells[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let mut lines = String::new();
-    for cells in &rows {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        let _ = writeln!(lines, "{}", padded.join("  ").trim_end());
-    }
-    lines
+    let rows: Vec<Vec<String>> = budgets.iter().map(|budget| row(budget).into()).collect();
+    grid::table(&head, &rows, &[0, 1, 8], Emphasis::None)
 }
 
 fn row(budget: &Value) -> [String; 9] {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::DemoArgs;
-use super::run::standard_output;
+use super::run::{Signals, standard_output};
 use crate::app::{App, BuildError, Drained, Surroundings};
 use crate::config::{Config, ConfigErrors};
 use crate::otlp::Signal;
@@ -63,7 +63,11 @@ pub fn demo(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
         .enable_all()
         .build()
         .map_err(|source| DemoError::Io { what: "starting the runtime".to_owned(), source })?;
-    runtime.block_on(show(args, out))
+    match runtime.block_on(show(args, out)) {
+        // Who closes the output has seen enough.
+        Err(DemoError::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
 }
 
 async fn show(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
@@ -85,23 +89,25 @@ async fn show(args: &DemoArgs, out: &mut dyn Write) -> Result<(), DemoError> {
         save(folder, &arrived)
             .map_err(|source| DemoError::Io { what: format!("writing {}", folder.display()), source })?;
     }
+    // Heard from here on, so that whoever reads that it listens can end it.
+    let signals = Signals::listen().map_err(|source| DemoError::Io { what: "listening to signals".to_owned(), source });
     let report = Report::of(&arrived)?;
     report.write(out, args.save.as_deref()).map_err(printing)?;
     report::instructions(out, args.keep.then_some(&service)).map_err(printing)?;
     if args.keep {
-        keep_showing(&mut backend, out).await?;
+        keep_showing(&mut backend, signals?, out).await?;
     }
     service.stop().await;
     backend.stop().await;
     Ok(())
 }
 
-/// Shows what arrives until Ctrl-C.
-async fn keep_showing(backend: &mut Backend, out: &mut dyn Write) -> Result<(), DemoError> {
+/// Shows what arrives until a signal comes: Ctrl-C, SIGTERM, or the hang-up of the terminal.
+async fn keep_showing(backend: &mut Backend, mut signals: Signals, out: &mut dyn Write) -> Result<(), DemoError> {
     loop {
         let (signal, body) = tokio::select! {
             Some(request) = backend.arrived.recv() => request,
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = signals.next() => return Ok(()),
         };
         report::arrival(out, signal, &body).map_err(|source| DemoError::Io { what: "printing".to_owned(), source })?;
     }

@@ -100,9 +100,9 @@ pub(super) fn introduction(out: &mut dyn Write, service: &Service, backend: Sock
 pub(super) fn instructions(out: &mut dyn Write, kept: Option<&Service>) -> io::Result<()> {
     writeln!(
         out,
-        "\nco2e is the use phase, location-based; [low–high] is the range of the estimate; tier is the quality of its
-factor (A: metered, B: measured open model, C: known architecture, D: assumed one, E: of a class of
-models). Estimates for decisions, not an inventory: see README.md.\n"
+        "\nco2e is the use phase, location-based; [low–high] is the range of the estimate; tier is the quality
+of its factor (A: metered, B: measured open model, C: known architecture, D: assumed one, E: of a
+class of models). Estimates for decisions, not an inventory: see README.md.\n"
     )?;
     if let Some(service) = kept {
         writeln!(out, "Still listening; Ctrl-C ends it. Point an OpenTelemetry SDK here:\n")?;
@@ -112,8 +112,8 @@ models). Estimates for decisions, not an inventory: see README.md.\n"
     writeln!(
         out,
         "Your own traces, with any OpenTelemetry SDK:\n
-    gramtrace run                                               # receipts on the console
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318    # where your application runs; gRPC: 4317
+    gramtrace run                                             # receipts on the console
+    export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318  # for your application; gRPC: 4317
 
 To send them on to your backend:\n
     OTEL_EXPORTER_OTLP_ENDPOINT=http://your-backend:4318 gramtrace run"

@@ -37,7 +37,7 @@ pub(super) fn list(
         Format::Table => {
             let head = ["model", "tier", "priced by", "kind", "names"];
             let rows: Vec<Vec<String>> = models.iter().map(|model| line(&registry, model)).collect();
-            let text = table(&head, &rows, 4, Emphasis::of(console));
+            let text = table(&head, &rows, &[0, 1, 2, 3], Emphasis::of(console));
             console.output.write_all(text.as_bytes())?;
             return Ok(console.output.flush()?);
         }
