@@ -62,13 +62,32 @@ const POINTS: &[(u8, &str)] = &[
 fn tests(folders: &[&str]) -> BTreeMap<u8, BTreeSet<String>> {
     let mut tests: BTreeMap<u8, BTreeSet<String>> = BTreeMap::new();
     for file in folders.iter().flat_map(|folder| Source::all_under(folder, &["rs"])) {
-        for name in file.text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()) {
+        for name in test_names(&file.text) {
             for point in points(name) {
                 tests.entry(point).or_default().insert(name.to_owned());
             }
         }
     }
     tests
+}
+
+/// The functions of a file that are run as tests: those with the attribute right above them.
+fn test_names(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("fn ").filter_map(|(at, _)| {
+        let attributes = text[..at].rsplit("\n\n").next()?.rsplit("}\n").next()?;
+        let is_test = attributes.lines().any(|line| {
+            let line = line.trim();
+            line == "#[test]" || line.starts_with("#[tokio::test")
+        });
+        is_test.then(|| text[at + 3..].split('(').next()).flatten()
+    })
+}
+
+#[test]
+fn what_only_has_the_name_of_a_test_is_none() {
+    let text = "#[test]\nfn o_01_one() {}\n\nfn o_02_two() {}\n\n#[tokio::test(start_paused = true)]\nasync fn o_03_three() {}\n\
+                fn o_04_four() {}\n";
+    assert_eq!(test_names(text).collect::<Vec<_>>(), ["o_01_one", "o_03_three"]);
 }
 
 /// The points that a test's name begins with.

@@ -5,15 +5,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
 
 use bytes::Bytes;
-use gramtrace::exporter::{GrpcExporter, GrpcExporterSettings, Headers, Keepalive, Outcome, TlsSettings};
+use gramtrace::exporter::Outcome;
 use gramtrace::otlp::Signal;
-use gramtrace::wire::Encoding;
 
 use super::process::Service;
-use super::{Capture, captures};
+use super::{Capture, captures, sender};
 
 /// A capture and the body that the backend got for it.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ fn run(captures: Vec<Capture>) -> Vec<Arrival> {
     let service = Service::start(&file);
     let (grpc, http) = (service.address("\"grpc\""), service.address("\"http\""));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let sender = runtime.block_on(async { sender(grpc) });
+    let sender = runtime.block_on(async { sender::grpc(grpc) });
     let mut web = BufReader::new(TcpStream::connect(http).unwrap());
     let arrivals = captures.into_iter().map(|capture| {
         match capture.transport() {
@@ -67,20 +65,6 @@ service:
   telemetry: {{metrics: {{level: none}}}}
 "
     )
-}
-
-fn sender(address: SocketAddr) -> GrpcExporter {
-    GrpcExporter::new(GrpcExporterSettings {
-        name: "sender".to_owned(),
-        endpoint: format!("http://{address}"),
-        tls: TlsSettings::default(),
-        encoding: Encoding::Gzip,
-        level: 1,
-        headers: Headers::default(),
-        timeout: Duration::from_secs(60),
-        keepalive: Keepalive::default(),
-    })
-    .unwrap()
 }
 
 fn post(web: &mut BufReader<TcpStream>, capture: &Capture, transport: &str) {

@@ -14,6 +14,8 @@ mod process;
 mod retries;
 #[path = "../support/rewritten.rs"]
 mod rewritten;
+#[path = "../support/sender.rs"]
+mod sender;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -38,7 +38,9 @@ impl Hop {
 /// The sum over every series of a metric that has a label.
 fn metric(metrics: &Metrics, name: &str, label: &str) -> f64 {
     let text = metrics.encode();
-    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    let of_metric = || text.lines().filter(|line| line.starts_with(name));
+    assert!(of_metric().next().is_some(), "no {name} in:\n{text}");
+    let lines = of_metric().filter(|line| line.contains(label));
     lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 

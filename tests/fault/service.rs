@@ -139,7 +139,8 @@ impl Service {
         self.signal("TERM");
         tokio::task::spawn_blocking(move || {
             let status = self.child.wait().unwrap();
-            let log: Vec<String> = self.log.try_iter().collect();
+            // Up to the end of its standard error: what the reader has not passed on yet is waited for.
+            let log: Vec<String> = self.log.iter().collect();
             assert_eq!(status.code(), Some(0), "{log:#?}");
             log
         })

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gramtrace::factors::Match;
 
-use crate::{registry, resolved, rows};
+use crate::{Row, registry, resolved, rows};
 
 /// Of the names of models for chat and embedding, so many must be the id of that very model.
 const LEAST_SHARE: f64 = 0.90;
@@ -30,7 +30,11 @@ fn nine_of_ten_names_that_people_use_are_the_id_of_that_very_model() {
 #[test]
 fn the_list_says_what_the_registry_says() {
     let registry = registry();
-    for row in rows(include_str!("data/resolved.csv")) {
+    let (names, listed) = (rows(include_str!("data/litellm.csv")), rows(include_str!("data/resolved.csv")));
+    let asked =
+        |rows: &[Row]| rows.iter().map(|row| (row["provider"].clone(), row["model"].clone())).collect::<Vec<_>>();
+    assert_eq!((names.len(), asked(&names)), (3418, asked(&listed)), "every name stands in the list, in order");
+    for row in listed {
         let (id, matched) = match resolved(&registry, &row["model"], &row["provider"]) {
             Some((id, matched)) => (id, matched.name()),
             None => ("", "none"),

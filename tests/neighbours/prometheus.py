@@ -162,7 +162,7 @@ def scraped(stage, folder):
             post(hop["http"], as_new_calls(body, number))
         # Another round only once this one has been scraped: rates are of what is seen to grow.
         before = sums()
-        eventually(lambda: sums() > before)
+        results.append((f"round {number + 1} is scraped", eventually(lambda: sums() > before)))
     results.append(("calls are scraped by every label", eventually(lambda: has_labels(api))))
     for group in api.get("rules")["groups"]:
         for rule in group["rules"]:

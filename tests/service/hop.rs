@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gramtrace::exporter::{
-    GrpcExporter, GrpcExporterSettings, Headers, HttpExporter, HttpExporterSettings, Keepalive, Outcome, TlsSettings,
-    http_endpoints,
+    GrpcExporter, Headers, HttpExporter, HttpExporterSettings, Outcome, TlsSettings, http_endpoints,
 };
 use gramtrace::otlp::Signal;
 use gramtrace::wire::Encoding;
@@ -17,6 +16,7 @@ use tonic::Code;
 use super::backend::Received;
 use super::books::Books;
 use super::process::Service;
+pub use super::sender::grpc;
 use super::{backend, books, capture, write};
 
 fn config(backend: SocketAddr) -> String {
@@ -34,20 +34,6 @@ service:
   telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]}}}}
 "
     )
-}
-
-pub fn grpc(address: SocketAddr) -> GrpcExporter {
-    GrpcExporter::new(GrpcExporterSettings {
-        name: "sender".to_owned(),
-        endpoint: format!("http://{address}"),
-        tls: TlsSettings::default(),
-        encoding: Encoding::Gzip,
-        level: 1,
-        headers: Headers::default(),
-        timeout: Duration::from_secs(60),
-        keepalive: Keepalive::default(),
-    })
-    .unwrap()
 }
 
 pub fn http(address: SocketAddr) -> HttpExporter {

@@ -21,6 +21,8 @@ mod process;
 mod registry;
 mod reload;
 mod summaries;
+#[path = "../support/sender.rs"]
+mod sender;
 
 use std::path::{Path, PathBuf};
 

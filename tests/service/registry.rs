@@ -196,3 +196,64 @@ async fn a_registry_file_that_went_bad_keeps_the_old_numbers_and_says_where() {
     let capture = capture("otel-openai-v2/002-traces-grpc.pb");
     assert!(is_delivered(&sender.send(Signal::Traces, capture.into(), None).await));
 }
+
+#[tokio::test]
+async fn a_call_leaves_with_what_a_hand_calculates_under_the_default_method() {
+    let folder = tempfile::tempdir().unwrap();
+    // A factor and a place in round numbers; the method's own are those of `gramtrace/2026.1`, which never change under
+    // that name: an input token is 0.2 of an output token, one read from a cache 0.02; the host adds 43 % to the GPUs, and
+    // machines that are kept ready 12 %.
+    let factors = write(
+        &folder,
+        "hand.yaml",
+        "sources:
+  - {id: hand, title: By hand, url: \"\", licence: own}
+models:
+  - id: acme/hand
+    match: [hand-1]
+    factor: {energy_wh_per_output_token: 0.001, boundary: accelerator}
+    tier: B
+    sources: [hand]
+grids:
+  - {zone: x-hand, co2e_g_per_kwh: 400, year: 2026, basis: 'location, life cycle', sources: [hand]}
+",
+    );
+    let (backend, received) = backend::start("127.0.0.1:0").await;
+    let processor = format!(
+        "significant_digits: 17, detail: full, registry: [builtin, '{}'], sites: {{default: {{zone: x-hand, pue: 1.25, \
+         wue_l_per_kwh: 0}}}}",
+        factors.display()
+    );
+    let service = Service::start(&write(&folder, "gramtrace.yaml", &config(backend, &processor)));
+    let sender = grpc(service.address("\"grpc\""));
+    let call = |number: u64, cached: Option<i64>| {
+        let mut attributes = vec![
+            attribute("gen_ai.operation.name", Value::StringValue("chat".to_owned())),
+            attribute("gen_ai.request.model", Value::StringValue("hand-1".to_owned())),
+            attribute("gen_ai.usage.input_tokens", Value::IntValue(1000)),
+            attribute("gen_ai.usage.output_tokens", Value::IntValue(500)),
+        ];
+        attributes
+            .extend(cached.map(|cached| attribute("gen_ai.usage.cache_read.input_tokens", Value::IntValue(cached))));
+        Span { trace_id: vec![9; 16], span_id: number.to_be_bytes().to_vec(), attributes, ..Default::default() }
+    };
+    let scope_spans = vec![ScopeSpans { spans: vec![call(1, None), call(2, Some(400))], ..Default::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..Default::default() }];
+    let request = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
+    assert!(is_delivered(&sender.send(Signal::Traces, request.into(), None).await));
+
+    let spans = arrived(&received);
+    assert_eq!(spans.len(), 2);
+    // 1.43 x 1.12 x 1.25 = 2.002, of
+    //   (500 + 1000 x 0.2) x 0.001 Wh = 0.7 Wh: 1.4014 Wh; and x 400 g/kWh / 1000: 0.56056 g
+    //   (500 + 600 x 0.2 + 400 x 0.02) x 0.001 Wh = 0.628 Wh: 1.257256 Wh; and 0.5029024 g
+    for (span, energy_wh, co2e_g) in [(&spans[0], 1.4014, 0.56056), (&spans[1], 1.257_256, 0.502_902_4)] {
+        assert_eq!((text(span, "gramtrace.status"), text(span, "gramtrace.method")), ("ok", "gramtrace/2026.1"));
+        for (key, expected) in [("gramtrace.energy_wh", energy_wh), ("gramtrace.co2e_g", co2e_g)] {
+            let is = double(span, key).unwrap();
+            assert!((is - expected).abs() <= 1e-12 * expected, "{key}: {is}, not {expected}");
+        }
+        assert_eq!(double(span, "gramtrace.pue"), Some(1.25));
+        assert_eq!(double(span, "gramtrace.grid.g_per_kwh"), Some(400.0));
+    }
+}
