@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::admin::{Lookup, Readiness};
+use crate::alerts::AlertPlan;
 use crate::budget::{BudgetSettings, Budgets};
 use crate::config::{ComponentId, Config};
 use crate::document::DocumentErrors;
@@ -149,6 +150,7 @@ struct Next {
     enrichers: Enrichers,
     budgets: Vec<BudgetSettings>,
     keeping: Option<StoreSettings>,
+    alerts: AlertPlan,
     opened: Opened,
     own: NextOwn,
     drain_timeout: Duration,
@@ -257,9 +259,10 @@ impl Running {
         if keeping.as_ref().map(|it| &*it.directory) != self.store.as_ref().map(Store::directory) {
             return Err(BuildError::StoreMoved);
         }
+        let alerts = AlertPlan::new(budgets::alerts(config))?;
         let registries = registries::load(config, &self.registries)?;
         let memories = pipelines::memories(config, &self.memories, &self.surroundings.metrics);
-        let enrichers = pipelines::enrichers(config, &registries, &memories);
+        let enrichers = pipelines::enrichers(config, &registries, &memories, &self.budgets);
         let commits = self.store.as_ref().map(Store::commits);
         let feeds = pipelines::feeds(config, (&enrichers, &memories), &self.surroundings, (&self.budgets, commits))?;
         let intakes: BTreeMap<_, _> = feeds.keys().map(|id| (id.clone(), self.intake(id))).collect();
@@ -284,6 +287,7 @@ impl Running {
             enrichers,
             budgets,
             keeping,
+            alerts,
             opened,
             own,
             drain_timeout,
@@ -309,6 +313,7 @@ impl Running {
             enrichers,
             budgets,
             keeping,
+            alerts,
             opened,
             own,
             drain_timeout,
@@ -325,6 +330,9 @@ impl Running {
         self.surroundings.metrics.watch(self.budgets.clone());
         if self.watch.is_none() && !self.budgets.is_empty() {
             self.watch = Some(Watch::start(self.budgets.clone()));
+        }
+        if let Some(watch) = &self.watch {
+            watch.tell(alerts, &self.budgets, &self.surroundings.metrics);
         }
         own.replace(&mut self.own, &self.tracing);
         pipelines::sum_up(&memories, &feeds);

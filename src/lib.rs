@@ -12,7 +12,7 @@
 //! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys; [`keyed`] hashes ids. [`trace`] reads receipts
 //! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
 //! builds a service from it; [`cli`] holds the commands. [`budget`] holds limits against
-//! what was booked, [`store`] keeps that on disk, [`telemetry`] counts and logs, [`admin`] serves health and
+//! what was booked, [`store`] keeps that on disk, [`alerts`] tells of it, [`telemetry`] counts and logs, [`admin`] serves health and
 //! metrics. Who may import whom is a table that a test holds the tree to.
 //! [`units`], [`semconv`] and [`hex`] are the words that all of them use: quantities, attribute keys, ids. [`trace`] holds
 //! what is known of traces: the ledger of a running service, and receipts read back for people. [`document`] reads files
@@ -21,6 +21,7 @@
 //! metrics, and the lookup API with its page. Who may import whom is a table that a test holds the tree to.
 
 pub mod admin;
+pub mod alerts;
 pub mod app;
 pub mod budget;
 pub mod cli;

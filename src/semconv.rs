@@ -220,6 +220,8 @@ pub mod out {
     pub const WATER_ML: &str = "water_ml";
     /// What became of the span (string): see `crate::genai::Status`.
     pub const STATUS: &str = "status";
+    /// The exceeded budgets that a call falls into, in the order of the configuration, with `,` between them.
+    pub const BUDGET: &str = "budget";
     /// Registry id of the model, `<maker>/<name>` (string).
     pub const MODEL: &str = "model";
     /// Quality of the factor, `A` to `E` (string).

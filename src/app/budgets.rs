@@ -1,19 +1,26 @@
 //! Budgets, from what users write to what code passes: limits and periods for the book, scopes for enrichers.
 //! Knows both sides' names; nothing of what is consumed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::settings;
 use jiff::tz::TimeZone;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::alerts::{AlertPlan, AlertSettings, AlertmanagerSettings, Alerts, WebhookSettings};
 use crate::budget::{
     Alarm, BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Count, News, Period, Rolling, unix_ms,
 };
-use crate::config::{BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig, SyncConfig};
-use crate::enrich::Scope;
+use crate::config::{
+    AlertmanagerConfig, BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig, SyncConfig,
+    WebhookConfig,
+};
+use crate::enrich::{Mark, Scope};
+use crate::exporter::PosterSettings;
 use crate::store::{StoreSettings, Sync};
+use crate::telemetry::Metrics;
 
 /// Every budget of every processor.
 pub(super) fn settings(config: &Config) -> Vec<BudgetSettings> {
@@ -24,10 +31,11 @@ pub(super) fn settings(config: &Config) -> Vec<BudgetSettings> {
 }
 
 /// Which calls the budgets of a processor are for.
-pub(super) fn scopes(id: &ComponentId, config: &GramtraceConfig) -> Vec<Scope> {
+pub(super) fn scopes(id: &ComponentId, config: &GramtraceConfig, budgets: &Budgets) -> Vec<Scope> {
     let scope = |budget: &BudgetConfig| Scope {
         budget: Arc::from(name(id, budget)),
         patterns: budget.matches.iter().map(|(key, pattern)| (key.clone(), pattern.clone())).collect(),
+        mark: budget.mark_spans.then(|| Mark(budgets.exceeded(&name(id, budget)))),
     };
     config.budgets.iter().map(scope).collect()
 }
@@ -40,6 +48,32 @@ pub(super) fn store(config: &Config) -> Option<StoreSettings> {
         SyncConfig::EachRequest => Sync::EachRequest,
     };
     Some(StoreSettings { directory: keeping.directory.clone()?, sync })
+}
+
+/// Who is told of budgets.
+pub(super) fn alerts(config: &Config) -> AlertSettings {
+    let Some(keeping) = config.keeping() else { return AlertSettings::default() };
+    let alertmanager = |(place, it): (usize, &AlertmanagerConfig)| {
+        let name = format!("extensions::gramtrace_budgets::alertmanagers::{place}");
+        let url = format!("{}/api/v2/alerts", it.endpoint.to_string().trim_end_matches('/'));
+        let (tls, headers) = (settings::tls(&it.tls), settings::headers(&it.headers));
+        let poster = PosterSettings { name, url, tls, headers, timeout: it.timeout };
+        AlertmanagerSettings { poster, labels: it.labels.clone() }
+    };
+    let webhook = |(place, it): (usize, &WebhookConfig)| {
+        let name = format!("extensions::gramtrace_budgets::webhooks::{place}");
+        let (tls, headers) = (settings::tls(&it.tls), settings::headers(&it.headers));
+        WebhookSettings {
+            poster: PosterSettings { name, url: it.endpoint.expose(), tls, headers, timeout: it.timeout },
+            secret: it.secret.as_ref().map(|secret| secret.expose().to_owned()),
+            max_waiting: usize::try_from(it.max_queue_size).unwrap_or(usize::MAX),
+        }
+    };
+    AlertSettings {
+        link: keeping.link.clone(),
+        alertmanagers: keeping.alertmanagers.iter().enumerate().map(alertmanager).collect(),
+        webhooks: keeping.webhooks.iter().enumerate().map(webhook).collect(),
+    }
 }
 
 /// What a budget is called everywhere: its own name, behind that of its processor where that has one: names are unique in a processor.
@@ -84,18 +118,36 @@ const GLANCE: Duration = Duration::from_secs(1);
 
 /// Looks at `budgets` again and again, and logs what becomes of them. Ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Watch(JoinHandle<()>);
+pub(super) struct Watch(JoinHandle<()>, Told);
+
+/// Those who are told, once there are some.
+type Told = Arc<Mutex<Option<Alerts>>>;
 
 impl Watch {
     pub(super) fn start(budgets: Budgets) -> Self {
-        Self(tokio::spawn(async move {
+        let told = Told::default();
+        let alerts = Arc::clone(&told);
+        let watching = tokio::spawn(async move {
             let mut glances = tokio::time::interval(GLANCE);
             glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 glances.tick().await;
-                budgets.changes(unix_ms(SystemTime::now())).iter().for_each(log);
+                let news = budgets.changes(unix_ms(SystemTime::now()));
+                news.iter().for_each(log);
+                if let Some(alerts) = &*alerts.lock().unwrap_or_else(PoisonError::into_inner) {
+                    alerts.tell(&news);
+                }
             }
-        }))
+        });
+        Self(watching, told)
+    }
+
+    /// From now on these are told, unless they are told already.
+    pub(super) fn tell(&self, plan: AlertPlan, budgets: &Budgets, metrics: &Metrics) {
+        let mut told = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if !plan.is_like(told.as_ref()) {
+            *told = Some(plan.start(budgets, metrics));
+        }
     }
 }
 

@@ -82,11 +82,12 @@ pub(super) fn levels(enrichers: &Enrichers, memories: &Memories) -> BTreeMap<Str
 
 /// The enrichers that pipelines use, by their processors' ids. Pipelines that name the same processor share it, and so
 /// count a call once between them.
-pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Memories) -> Enrichers {
+pub(super) fn enrichers(config: &Config, registries: &Registries, memories: &Memories, budgets: &Budgets) -> Enrichers {
     let knows_budget_calls = config.keeping().is_some_and(|keeping| keeping.sync == SyncConfig::EachRequest);
     let enricher = |id, Remembered { memory, ledger, .. }: &Remembered| {
         let settings = settings::enrich(id, config.processors.get(id)?);
-        let settings = EnrichSettings { knows_budget_calls, ..settings };
+        let scopes = super::budgets::scopes(id, config.processors.get(id)?, budgets);
+        let settings = EnrichSettings { knows_budget_calls, scopes, ..settings };
         let registry = Arc::clone(registries.get(id)?);
         let state = (Arc::clone(&memory.1), Arc::clone(&ledger.1));
         Some(Arc::new(Enricher::with_state(registry, &settings, state)))

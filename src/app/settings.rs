@@ -7,6 +7,7 @@ use super::listening::{ApiSettings, Plan, Role, Serves};
 use super::senders::Senders;
 use super::{budgets, delivery, registries, server};
 use crate::admin::{Bodies, HealthSettings, LookupSettings};
+use crate::budget::Budgets;
 use crate::config::{
     self, ClientTlsConfig, CompareConfig, ComponentId, Compression, Config, DebugExporterConfig, ExtensionConfig,
     GramtraceConfig, LabelConfig, LabelsConfig, OtlpGrpcExporterConfig, OtlpHttpExporterConfig, ReadingConfig,
@@ -151,7 +152,7 @@ pub(super) fn enrich(id: &ComponentId, config: &GramtraceConfig) -> EnrichSettin
         },
         traces: ledger(&config.trace),
         labels: labels(&config.labels),
-        scopes: budgets::scopes(id, config),
+        scopes: budgets::scopes(id, config, &Budgets::default()),
         knows_budget_calls: false,
     }
 }
@@ -280,7 +281,7 @@ fn encoding(compression: Compression) -> Encoding {
     }
 }
 
-fn tls(config: &ClientTlsConfig) -> TlsSettings {
+pub(super) fn tls(config: &ClientTlsConfig) -> TlsSettings {
     TlsSettings {
         insecure: config.insecure,
         ca_file: config.ca_file.clone(),

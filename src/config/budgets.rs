@@ -41,6 +41,8 @@ pub struct BudgetConfig {
     pub burn_rates: bool,
     /// Which number of the range counts; `value`.
     pub count: CountConfig,
+    /// Whether spans that fall into it say so while it is exceeded; false.
+    pub mark_spans: bool,
 }
 
 /// The time that a budget is for.
@@ -149,11 +151,13 @@ impl BudgetConfig {
             thresholds: vec![50.0, 75.0, 90.0, 100.0],
             burn_rates: true,
             count: CountConfig::default(),
+            mark_spans: false,
         };
         if let Some(list) = section.field("thresholds") {
             budget.thresholds = thresholds(&list);
         }
         section.read("burn_rates", &mut budget.burn_rates, Field::flag);
+        section.read("mark_spans", &mut budget.mark_spans, Field::flag);
         let is_energy = matches!(budget.limit, Amount::Energy(_));
         section.read("count", &mut budget.count, |field| {
             let word =

@@ -34,7 +34,7 @@ pub(crate) use plan::Decided;
 pub use plan::Plan;
 pub use price::{EnergyReading, UnknownModels};
 pub use receipt::{Band, Detail};
-pub use scope::{Scope, is_like};
+pub use scope::{Mark, Scope, is_like};
 pub use settle::Reports;
 pub use summary::summary_span_id;
 pub use tally::{Tally, TokenClass};
@@ -49,6 +49,7 @@ use crate::semconv::out;
 use crate::trace::ledger::LedgerSettings;
 use claim::lock;
 use known::KnownSets;
+use labels::LabelReader;
 use receipt::ReceiptWriter;
 use root::RootWriter;
 use scope::Scopes;
@@ -213,6 +214,7 @@ impl Enricher {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`Enricher::plan`] would have found.
     pub fn settle(&self, plan: &mut Plan<'_>, now: Instant) -> Result<Claim, WireError> {
         let reports = plan.reports(&self.names)?;
+        self.mark(plan);
         let mut services = Services::new(plan.request);
         if reports.is_empty() {
             let roots = self.roots(plan, &mut services, now)?;
@@ -231,6 +233,17 @@ impl Enricher {
         let traces = self.settle_traces(plan, roots, (of_spans, &is_new), (&mut services, now))?;
         let settled = Some((Arc::clone(&self.memory), &reports, claims));
         Ok(Claim::new(self, plan, settled, (&mut services, now)).with_traces(traces))
+    }
+
+    /// Says on calls which exceeded budgets they fall into.
+    fn mark(&self, plan: &mut Plan<'_>) {
+        if !self.scopes.has_marks() {
+            return;
+        }
+        let mut reader = LabelReader::new(&self.labels, &self.scopes.keys, plan.request);
+        for span in &mut plan.spans {
+            span.exceeded = self.scopes.marks(&self.scopes.of(&reader.read(&span.at).scoped));
+        }
     }
 
     /// The processor's id as configured.

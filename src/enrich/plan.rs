@@ -45,6 +45,8 @@ pub(crate) struct PlannedSpan<'a> {
     pub(super) conversation: Option<&'a str>,
     /// The call that the span reports, where it carries usage.
     pub(super) call: Option<Call<'a>>,
+    /// The exceeded budgets that it falls into, where they are to stand on it.
+    pub(super) exceeded: Option<Box<str>>,
 }
 
 /// One report of a call: its usage, and what that took.
@@ -157,6 +159,7 @@ impl Enricher {
                 status: Status::Aggregate,
                 conversation: hits.string(Meaning::Conversation),
                 call: None,
+                exceeded: None,
             };
             if is_enriched {
                 plan.enriched.extend(self.read_enriched(&hits, span, &mut scopes)?);

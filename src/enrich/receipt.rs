@@ -74,6 +74,7 @@ struct Keys {
     /// The whole attribute for each of [`Status::ALL`], in that order, and for each of [`Band::ALL`].
     statuses: [Box<[u8]>; Status::ALL.len()],
     bands: [Box<[u8]>; Band::ALL.len()],
+    budget: String,
     model: String,
     tier: String,
     matched: String,
@@ -107,6 +108,7 @@ impl Keys {
             water: double(out::WATER_ML),
             statuses: Status::ALL.map(|status| encoded_string(&key(out::STATUS), status.name())),
             bands: Band::ALL.map(|band| encoded_string(&key(out::BAND), band.name())),
+            budget: key(out::BUDGET),
             model: key(out::MODEL),
             tier: key(out::TIER),
             matched: key(out::MATCH),
@@ -173,6 +175,9 @@ impl ReceiptWriter {
         constants: &mut Constants,
     ) {
         out.extend_from_slice(&self.keys.statuses[span.status as usize]);
+        if let Some(exceeded) = span.exceeded.as_ref().filter(|_| span.status.is_call()) {
+            append_string(out, &self.keys.budget, exceeded);
+        }
         let Some(call) = &span.call else { return };
         // Of a call whose first report had no value, a later one brings the value and not the tokens.
         let (has_value, has_tokens) = match span.status {

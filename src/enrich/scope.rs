@@ -2,6 +2,7 @@
 //! Knows patterns and names; nothing of limits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
@@ -14,6 +15,27 @@ pub struct Scope {
     pub budget: Arc<str>,
     /// By attribute, what its value has to look like: `*` stands for anything, `?` for one character. All must fit.
     pub patterns: Vec<(String, String)>,
+    /// Where its calls are to say so while it is exceeded: whether it is.
+    pub mark: Option<Mark>,
+}
+
+/// Whether a budget is exceeded. Somebody else says so, at any time; nobody waits to read it.
+#[derive(Debug, Clone, Default)]
+pub struct Mark(pub Arc<AtomicBool>);
+
+/// The same one, not one that says the same.
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Mark {}
+
+impl Mark {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Every scope, with the attributes that any of them asks for read once.
@@ -28,6 +50,7 @@ struct Compiled {
     budget: Arc<str>,
     /// A pattern for the value of one of the keys.
     patterns: Vec<(usize, String)>,
+    mark: Option<Mark>,
 }
 
 /// Places of scopes.
@@ -45,6 +68,7 @@ impl Scopes {
         let mut compiled = |scope: &Scope| Compiled {
             budget: Arc::clone(&scope.budget),
             patterns: scope.patterns.iter().map(|(key, pattern)| (place(key), pattern.clone())).collect(),
+            mark: scope.mark.clone(),
         };
         let scopes = scopes.iter().map(&mut compiled).collect();
         Self { keys, scopes }
@@ -57,6 +81,19 @@ impl Scopes {
         };
         let scopes = self.scopes.iter().enumerate().filter(|(_, scope)| scope.patterns.iter().all(fits));
         scopes.filter_map(|(place, _)| u16::try_from(place).ok()).collect()
+    }
+
+    /// Whether any call is to say that a budget is exceeded.
+    pub(super) fn has_marks(&self) -> bool {
+        self.scopes.iter().any(|scope| scope.mark.as_ref().is_some_and(Mark::is_set))
+    }
+
+    /// What a call that falls into these says; nothing where none is exceeded.
+    pub(super) fn marks(&self, places: &Places) -> Option<Box<str>> {
+        let scopes = places.iter().filter_map(|&place| self.scopes.get(usize::from(place)));
+        let marked = scopes.filter(|scope| scope.mark.as_ref().is_some_and(Mark::is_set));
+        let names: Vec<&str> = marked.map(|scope| &*scope.budget).collect();
+        (!names.is_empty()).then(|| names.join(",").into())
     }
 
     pub(super) fn names(&self, places: &Places) -> Vec<Arc<str>> {
@@ -129,6 +166,7 @@ mod tests {
         let scope = |budget: &str, patterns: &[(&str, &str)]| Scope {
             budget: budget.into(),
             patterns: patterns.iter().map(|(key, pattern)| ((*key).to_owned(), (*pattern).to_owned())).collect(),
+            mark: None,
         };
         let scopes = Scopes::new(&[
             scope("all", &[]),

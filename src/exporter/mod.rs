@@ -19,6 +19,7 @@ mod http_answer;
 mod outcome;
 mod parts;
 mod payload;
+mod poster;
 mod retry;
 mod retry_after;
 mod stream;
@@ -42,6 +43,7 @@ pub use headers::{HeaderError, Headers};
 pub use http::{HttpExporter, HttpExporterSettings};
 pub use outcome::Outcome;
 pub use payload::DEFAULT_LEVEL;
+pub use poster::{Posted, Poster, PosterSettings};
 pub use retry::RetrySettings;
 pub use tls::{TlsError, TlsSettings};
 

@@ -44,6 +44,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("budget", &["units"]).on(&["jiff", "serde"]),
     impure("rejection", &["wire"]),
     impure("telemetry", &["budget", "hex", "otlp", "units"]),
+    impure("alerts", &["budget", "exporter", "telemetry", "units"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
     impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "store", "telemetry", "trace", "units"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a long run says how it goes")]
 #![allow(unreachable_pub, reason = "modules of a test binary have no public")]
 
+mod alerts;
 #[path = "../fault/chance.rs"]
 #[allow(dead_code, reason = "shared with tests that need all of it")]
 mod chance;

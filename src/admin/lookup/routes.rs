@@ -55,6 +55,7 @@ pub fn routes(lookup: Lookup, book: Budgets, metrics: Metrics, settings: LookupS
         .route("/api/v1/budgets", get(budgets))
         .route("/api/v1/openapi.json", get(openapi))
         .route("/", get(page))
+        .route("/budgets", get(page))
         .route("/traces/{id}", get(page))
         .with_state(api)
         .merge(service::routes(lookup, comparison))
@@ -63,7 +64,8 @@ pub fn routes(lookup: Lookup, book: Budgets, metrics: Metrics, settings: LookupS
 /// Whether a path is the page's, which holds nothing that is known of any trace.
 #[must_use]
 pub fn is_page(path: &str) -> bool {
-    path == "/" || path.strip_prefix("/traces/").is_some_and(|id| !id.is_empty() && !id.contains('/'))
+    matches!(path, "/" | "/budgets")
+        || path.strip_prefix("/traces/").is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
 async fn trace(State(api): State<Api>, Path(id): Path<String>) -> Response {
