@@ -216,7 +216,6 @@ fn names_of_routers_and_platforms_that_came_later_are_the_very_version() {
         assert_eq!(resolved(&registry, name, provider), Some((id, matched)), "{name}");
     }
     for (name, provider) in [
-        ("openai/gpt-oss-120b-Ultra", "deepinfra"),
         ("someone/llama-4-scout-17b-16e-mine", "huggingface"),
         ("upstage/solar-10_7b-instruct", "nvidia"),
         ("Pro/gpt-4o", "siliconflow"),

@@ -50,13 +50,17 @@ fn the_lines_that_were_checked_mean_what_they_were_checked_to_mean() {
     let registry = registry();
     let checked = rows(include_str!("data/checked.csv"));
     assert_eq!(checked.len(), 100);
+    let mut unread = 0;
     for row in checked {
         let (id, matched) = resolved(&registry, &row["model"], &row["provider"]).expect("a model");
         assert_eq!((id, matched.name()), (row["registry_model"].as_str(), row["match"].as_str()), "{}", row["model"]);
         assert!(
             row["link"].starts_with("https://") && ["maker", "platform", "link"].contains(&row["checked"].as_str())
         );
+        assert!(!row["says"].is_empty(), "{}", row["model"]);
+        unread += usize::from(row["checked"] == "link");
     }
+    assert_eq!(unread, 6, "data/README.md says how many were not read");
 }
 
 /// What was found by hand to be one model's name in other words must not be two ids, and no spelling may be of two.
