@@ -36,7 +36,7 @@ fn evaluation(figures: &[Figure], variants: &[Variant]) -> String {
         line(&mut text, variant.name, comparable(&variant.figures));
     }
     table(&mut text, "Inside the range", figures, |verdict| matches!(verdict, Verdict::Inside));
-    table(&mut text, "Misses", figures, |verdict| matches!(verdict, Verdict::Outside));
+    table(&mut text, "Misses", figures, |verdict| matches!(verdict, Verdict::Outside(_)));
     table(&mut text, "Told beside", figures, |verdict| matches!(verdict, Verdict::Beside(_)));
     table(&mut text, "Left out", figures, |verdict| matches!(verdict, Verdict::LeftOut(_)));
     text
@@ -60,7 +60,7 @@ range is no merit. The median of value / published is {:.2}; {below} values are 
 }
 
 fn comparable(figures: &[Figure]) -> Vec<&Figure> {
-    figures.iter().filter(|figure| matches!(figure.verdict, Verdict::Inside | Verdict::Outside)).collect()
+    figures.iter().filter(|figure| matches!(figure.verdict, Verdict::Inside | Verdict::Outside(_))).collect()
 }
 
 /// How many are inside, the median of high over low, and every value over what was published.
@@ -89,8 +89,8 @@ fn table(text: &mut String, title: &str, figures: &[Figure], is_in: impl Fn(&Ver
     text.push_str("| source | model | tokens in, out | published | low | value | high | tier | |\n|---|---|---|---|---|---|---|---|---|\n");
     for figure in figures {
         let why = match figure.verdict {
-            Verdict::Inside | Verdict::Outside => "",
-            Verdict::Beside(why) | Verdict::LeftOut(why) => why,
+            Verdict::Inside => "",
+            Verdict::Outside(why) | Verdict::Beside(why) | Verdict::LeftOut(why) => why,
         };
         let (published, estimate, unit) = match (figure.published_wh, figure.published_g) {
             (Some(wh), _) => (wh, figure.energy_wh, "Wh"),
