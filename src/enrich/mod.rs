@@ -214,8 +214,8 @@ impl Enricher {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, which [`Enricher::plan`] would have found.
     pub fn settle(&self, plan: &mut Plan<'_>, now: Instant) -> Result<Claim, WireError> {
         let reports = plan.reports(&self.names)?;
-        self.mark(plan);
         let mut services = Services::new(plan.request);
+        self.mark(plan, &mut services);
         if reports.is_empty() {
             let roots = self.roots(plan, &mut services, now)?;
             let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), (&mut services, now))?;
@@ -236,11 +236,11 @@ impl Enricher {
     }
 
     /// Says on calls which exceeded budgets they fall into.
-    fn mark(&self, plan: &mut Plan<'_>) {
+    fn mark<'a>(&self, plan: &mut Plan<'a>, services: &mut Services<'a>) {
         if !self.scopes.has_marks() {
             return;
         }
-        let mut reader = LabelReader::new(&self.labels, &self.scopes.keys, plan.request);
+        let mut reader = LabelReader::new(&self.labels, &self.scopes.keys, plan.request, services);
         for span in &mut plan.spans {
             span.exceeded = self.scopes.marks(&self.scopes.of(&reader.read(&span.at).scoped));
         }
