@@ -177,6 +177,11 @@ impl Table {
         record: &ByteRecord,
         kept: &mut Kept<'_>,
     ) -> Result<(Aimed, Result<(crate::estimate::ModelCall, crate::estimate::Estimate), Trouble>), Trouble> {
+        // Other columns may hold texts of several lines.
+        let mut read = self.places.iter().flatten().filter_map(|at| record.get(*at));
+        if read.any(|field| field.contains(&b'\n')) {
+            return Err(Trouble::error("a field goes over the end of its line; close its quotes"));
+        }
         if record.len() != self.columns.len() {
             return Err(Trouble::error(format!(
                 "{} fields under {} columns; quote what has a comma in it",

@@ -33,6 +33,10 @@ pub fn compare(
         return Err(CommandError::Usage(message.to_owned()));
     }
     let rows = rows(&registry, method, args)?;
+    if rows.is_empty() {
+        let over = if args.models.is_empty() { "zones" } else { "models" };
+        return Err(CommandError::Usage(format!("no name in `--{over}`; write some, with commas between them")));
+    }
     if rows.iter().all(|row| row.outcome.is_err()) {
         let troubles: Vec<String> =
             rows.iter().filter_map(|row| Some(row.outcome.as_ref().err()?.message.clone())).collect();

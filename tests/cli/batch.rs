@@ -131,3 +131,17 @@ fn a_table_of_json_is_a_list() {
     let list: Vec<serde_json::Value> = serde_json::from_str(&ran.output).expect("JSON");
     assert_eq!((list.len(), &list[0]["status"], &list[1]["status"]), (2, &"ok".into(), &"unknown_model".into()));
 }
+
+#[test]
+fn quotes_that_nothing_closes_are_a_rows_error() {
+    for (input, answered) in
+        [("model,input_tokens\ngpt-4o,1\ngpt-4o,\"1\n", 1), ("model,input_tokens\n\"gpt-4o,1\nx,2\n", 0)]
+    {
+        let ran = gramtrace_with(&["estimate", "--batch", "-"], input);
+        let rows = rows(&ran.output);
+        let last = rows.last().unwrap();
+        assert_eq!((ran.code, rows.len()), (0, answered + 1), "{}", ran.notes);
+        assert_eq!(last["status"], "error", "{last:?}");
+        assert!(last["error"].contains("close its quotes"), "{last:?}");
+    }
+}

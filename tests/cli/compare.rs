@@ -96,3 +96,15 @@ fn of_no_tokens_nothing_is_compared() {
     // A prompt that nothing answers is one.
     assert_eq!(gramtrace(&["compare", "--model", "gpt-4o", "--input", "5", "--output", "0"]).code, 0);
 }
+
+#[test]
+fn a_list_without_a_name_is_told_so() {
+    for (over, model) in [("--models", None), ("--zones", Some("gpt-4o"))] {
+        for list in ["", ",", " , "] {
+            let model = model.map(|model| vec!["--model", model]).unwrap_or_default();
+            let ran = gramtrace(&[&["compare", over, list, "--output", "5"], &model[..]].concat());
+            assert_eq!((ran.code, ran.output.as_str()), (2, ""), "{over} {list:?}");
+            assert!(ran.notes.starts_with(&format!("no name in `{over}`")), "{over} {list:?}: {}", ran.notes);
+        }
+    }
+}

@@ -20,9 +20,9 @@ mod page;
 mod process;
 mod registry;
 mod reload;
-mod summaries;
 #[path = "../support/sender.rs"]
 mod sender;
+mod summaries;
 
 use std::path::{Path, PathBuf};
 
