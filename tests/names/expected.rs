@@ -183,6 +183,12 @@ fn names_of_routers_and_platforms_that_came_later_are_the_very_version() {
         // Bedrock's `v3` is the maker's 3.1.
         ("deepseek.v3-v1:0", "aws.bedrock", "deepseek/deepseek-v3.1", Match::PlatformId),
         ("us.deepseek.v3-v1:0", "aws.bedrock", "deepseek/deepseek-v3.1", Match::PlatformId),
+        ("anthropic.claude-v2:1", "aws.bedrock", "anthropic/claude-2.1", Match::PlatformId),
+        ("eu.anthropic.claude-v2:1:200k", "aws.bedrock", "anthropic/claude-2.1", Match::PlatformId),
+        ("anthropic.claude-v2", "aws.bedrock", "anthropic/claude-2", Match::PlatformId),
+        ("claude-2.1", "anthropic", "anthropic/claude-2.1", Match::Exact),
+        ("ministral-8b-2410", "mistral_ai", "mistral/ministral-8b-2410", Match::Exact),
+        ("ministral-8b-2512", "mistral_ai", "mistral/ministral-8b", Match::DatedSnapshot),
         ("deepseek.v3.2", "aws.bedrock", "deepseek/deepseek-v3.2", Match::PlatformId),
         ("deepseek-v3-0324", "azure.ai.inference", "deepseek/deepseek-v3", Match::DatedSnapshot),
         // What a platform has trained further is another model.
@@ -219,6 +225,7 @@ fn names_of_routers_and_platforms_that_came_later_are_the_very_version() {
         ("someone/llama-4-scout-17b-16e-mine", "huggingface"),
         ("upstage/solar-10_7b-instruct", "nvidia"),
         ("Pro/gpt-4o", "siliconflow"),
+        ("claude-instant-v0", "anthropic"),
         ("stealth/claude-opus-4.6", "kilo"),
         ("someone--gpt-4o", "sap"),
         ("~anthropic/claude-opus-latest", "openrouter"),

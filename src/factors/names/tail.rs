@@ -11,6 +11,10 @@ pub(crate) fn strip_tail(name: &mut CleanName<'_>) -> bool {
         cut(name, rest, Packing::Tagged);
         return true;
     }
+    if let Some(rest) = without_context(name.text) {
+        cut(name, rest, Packing::Platform);
+        return true;
+    }
     if let Some(rest) = without_minor(name.text) {
         cut(name, rest, Packing::Platform);
         name.has_minor = true;
@@ -66,12 +70,16 @@ fn without_context_tag(text: &str) -> Option<&str> {
     if is_length { non_empty(rest) } else { None }
 }
 
-/// The minor part of `model-vN:M`, with the context behind it: `model-vN:M:200k`.
+/// The context behind a version, or what it takes in: `model-vN:M:200k`, `model-vN:M:mm`. By itself, since a model may
+/// have the version in its name.
+fn without_context(text: &str) -> Option<&str> {
+    let (rest, context) = text.rsplit_once(':')?;
+    let is_context = rest.contains(':') && (has_unit(context, &['k']) || context == "mm");
+    if is_context { non_empty(rest) } else { None }
+}
+
+/// The minor part of `model-vN:M`.
 fn without_minor(text: &str) -> Option<&str> {
-    let text = match text.rsplit_once(':') {
-        Some((rest, context)) if rest.contains(':') && (has_unit(context, &['k']) || context == "mm") => rest,
-        _ => text,
-    };
     let (rest, minor) = text.rsplit_once(':')?;
     if is_number(minor) && minor.len() <= 2 { non_empty(rest) } else { None }
 }
