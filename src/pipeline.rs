@@ -22,6 +22,7 @@ use crate::telemetry::{
     Booking, EmissionBook, EmissionSettings, Exemplar, Journal, Loss, Metrics, ReceiverMetrics, Sending,
 };
 use crate::units::{J_PER_WH, Sum};
+use crate::wire::Payload;
 use summaries::Passage;
 pub use summaries::Summaries;
 
@@ -30,8 +31,8 @@ pub use summaries::Summaries;
 pub struct Export {
     /// What the body carries.
     pub signal: Signal,
-    /// The `Export*ServiceRequest` as protobuf.
-    pub body: Bytes,
+    /// The `Export*ServiceRequest` as protobuf, and as it came.
+    pub body: Payload,
     /// When the sender gives up, where it said so.
     pub deadline: Option<Instant>,
     /// The counters of the receiver that it came in by.
@@ -95,7 +96,7 @@ impl Pipeline {
     pub async fn export(&self, export: Export) -> Result<Bytes, Rejection> {
         let Export { signal, body, deadline, origin } = export;
         let journal = Journal::current();
-        journal.reads(&body);
+        journal.reads(body.bytes());
         let prepared = self.prepare(signal, body)?;
         journal.holds(prepared.items);
         // Dropped without a word, by a failure or because the sender hung up, it counts the items as refused.
@@ -111,14 +112,15 @@ impl Pipeline {
         Ok(answer.response)
     }
 
-    fn prepare(&self, signal: Signal, body: Bytes) -> Result<Prepared, Rejection> {
+    fn prepare(&self, signal: Signal, body: Payload) -> Result<Prepared, Rejection> {
         let malformed = |error| Rejection::Malformed(format!("{} request: {error}", signal.name()));
         match &self.enricher {
             Some(enricher) if signal == Signal::Traces => {
-                let enriched = enricher.enrich(&body, Instant::now()).map_err(malformed)?;
-                Ok(Prepared { body: enriched.bytes.clone(), items: enriched.spans, enriched: Some(enriched) })
+                let enriched = enricher.enrich(body.bytes(), Instant::now()).map_err(malformed)?;
+                let body = body.with_bytes(enriched.bytes.clone());
+                Ok(Prepared { body, items: enriched.spans, enriched: Some(enriched) })
             }
-            _ => Ok(Prepared { items: count(signal, &body).map_err(malformed)?, body, enriched: None }),
+            _ => Ok(Prepared { items: count(signal, body.bytes()).map_err(malformed)?, body, enriched: None }),
         }
     }
 
@@ -179,7 +181,7 @@ async fn recorded(sending: Option<Sending>, delivering: impl Future<Output = Out
 
 /// A request ready to leave.
 struct Prepared {
-    body: Bytes,
+    body: Payload,
     items: u64,
     /// Dropped with the request unless the backend acknowledges it.
     enriched: Option<Enriched>,

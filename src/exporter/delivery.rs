@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tonic::Code;
 
 use super::parts::InParts;
@@ -16,6 +15,7 @@ use super::{Exporter, MAX_REQUEST_BYTES, Outcome, RetrySettings, partial_success
 use crate::otlp::{Signal, halves, split};
 use crate::rejection::Failure;
 use crate::telemetry::{Attempt, ExporterMetrics, InFlight, Metrics, Throttle};
+use crate::wire::Payload;
 
 /// Warnings of one kind are written at most once in this time.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
@@ -89,12 +89,19 @@ impl Delivery {
     /// Sends a request of `items` items until the backend has answered for all of them, or `deadline` is too near for
     /// another attempt. Never ends as [`Outcome::TooLarge`]: items that are too large alone are rejected in a partial
     /// success. Dropped before its end, it counts what is not answered for as abandoned.
-    pub async fn deliver(&self, signal: Signal, body: Bytes, items: u64, deadline: Option<Instant>) -> Outcome {
+    pub async fn deliver(
+        &self,
+        signal: Signal,
+        body: impl Into<Payload>,
+        items: u64,
+        deadline: Option<Instant>,
+    ) -> Outcome {
+        let body = body.into();
         let mut in_flight = self.metrics.send(signal, items);
         let errand = Errand { signal, begun: now(), deadline };
-        let outcome = if body.len() > self.limit() {
-            let parts = split(signal, &body, self.limit());
-            InParts::new(self, errand, &body).deliver(parts, &mut in_flight).await
+        let outcome = if body.bytes().len() > self.limit() {
+            let parts = split(signal, body.bytes(), self.limit());
+            InParts::new(self, errand, body.bytes()).deliver(parts, &mut in_flight).await
         } else {
             self.deliver_whole(errand, body, &mut in_flight).await
         };
@@ -104,13 +111,14 @@ impl Delivery {
         }
     }
 
-    async fn deliver_whole(&self, errand: Errand, body: Bytes, in_flight: &mut InFlight) -> Outcome {
+    async fn deliver_whole(&self, errand: Errand, body: Payload, in_flight: &mut InFlight) -> Outcome {
         let outcome = self.attempts(errand, &body, Attempt::First).await;
         if let Outcome::TooLarge(failure) = &outcome {
+            let body = body.bytes();
             self.warn_too_large(errand.signal, body.len(), failure);
-            return match halves(errand.signal, &body) {
-                Ok(Some(parts)) => InParts::new(self, errand, &body).deliver(parts, in_flight).await,
-                Ok(None) | Err(_) => InParts::new(self, errand, &body).alone(failure, in_flight),
+            return match halves(errand.signal, body) {
+                Ok(Some(parts)) => InParts::new(self, errand, body).deliver(parts, in_flight).await,
+                Ok(None) | Err(_) => InParts::new(self, errand, body).alone(failure, in_flight),
             };
         }
         let items = in_flight.items();
@@ -119,13 +127,13 @@ impl Delivery {
     }
 
     /// Sends until there is an answer other than a passing failure, or no further attempt makes sense.
-    pub(super) async fn attempts(&self, errand: Errand, body: &Bytes, first: Attempt) -> Outcome {
+    pub(super) async fn attempts(&self, errand: Errand, body: &Payload, first: Attempt) -> Outcome {
         let Errand { signal, begun, deadline } = errand;
         let mut backoff = self.settings.retry.map(|settings| Backoff::new(settings, begun, deadline));
         let mut attempt = first;
         loop {
             self.metrics.attempt(signal, attempt);
-            let outcome = self.exporter.send(signal, body.clone(), deadline).await;
+            let outcome = self.exporter.pass_on(signal, body.clone(), deadline).await;
             let Outcome::Retry(failure) = &outcome else { return outcome };
             let wait = backoff.as_mut().and_then(|backoff| backoff.next(failure.retry_after, now(), chance()));
             let Some(wait) = wait else { return outcome };

@@ -24,7 +24,7 @@ use super::time_limit::TimeLimit;
 use super::tls::TlsSettings;
 use super::{endpoint, grpc_answer, payload};
 use crate::otlp::Signal;
-use crate::wire::{Encoding, frame};
+use crate::wire::{Encoding, Payload, frame};
 
 /// How much a backend may send before it must wait for us. Answers are small: this never slows one down.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
@@ -118,6 +118,11 @@ impl GrpcExporter {
 
     /// Sends one request, once. Ends at `deadline` or at the exporter's timeout, whichever is sooner.
     pub async fn send(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
+        self.pass_on(signal, body.into(), deadline).await
+    }
+
+    /// The same with a request that is sent as it came, where it came in the backend's encoding.
+    pub(super) async fn pass_on(&self, signal: Signal, body: Payload, deadline: Option<Instant>) -> Outcome {
         let limit = TimeLimit::new(self.timeout, deadline, Instant::now());
         match limit.within(self.attempt(signal, body, limit)).await {
             Ok(outcome) => outcome,
@@ -125,11 +130,11 @@ impl GrpcExporter {
         }
     }
 
-    async fn attempt(&self, signal: Signal, body: Bytes, limit: TimeLimit) -> Outcome {
-        if body.len() > MAX_REQUEST_BYTES {
-            return self.backend.request_too_large(body.len());
+    async fn attempt(&self, signal: Signal, body: Payload, limit: TimeLimit) -> Outcome {
+        if body.bytes().len() > MAX_REQUEST_BYTES {
+            return self.backend.request_too_large(body.bytes().len());
         }
-        let message = match payload::deflate(self.encoding, body, self.level).await {
+        let message = match payload::encoded(self.encoding, body, self.level).await {
             Ok(message) => message,
             Err(error) => return self.backend.unsendable(&error),
         };

@@ -22,7 +22,7 @@ use super::time_limit::TimeLimit;
 use super::tls::TlsSettings;
 use super::{endpoint, http_answer, payload};
 use crate::otlp::Signal;
-use crate::wire::Encoding;
+use crate::wire::{Encoding, Payload};
 
 /// Unused connections are closed after this time, before most servers close them.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -102,6 +102,11 @@ impl HttpExporter {
 
     /// Sends one request, once. Ends at `deadline` or at the exporter's timeout, whichever is sooner.
     pub async fn send(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
+        self.pass_on(signal, body.into(), deadline).await
+    }
+
+    /// The same with a request that is sent as it came, where it came in the backend's encoding.
+    pub(super) async fn pass_on(&self, signal: Signal, body: Payload, deadline: Option<Instant>) -> Outcome {
         let Some(target) = self.targets.get(&signal) else {
             return Backend::new(&self.name, String::new(), Transport::Http).not_served(signal.name());
         };
@@ -112,11 +117,11 @@ impl HttpExporter {
         }
     }
 
-    async fn attempt(&self, target: &Target, signal: Signal, body: Bytes) -> Outcome {
-        if body.len() > MAX_REQUEST_BYTES {
-            return target.backend.request_too_large(body.len());
+    async fn attempt(&self, target: &Target, signal: Signal, body: Payload) -> Outcome {
+        if body.bytes().len() > MAX_REQUEST_BYTES {
+            return target.backend.request_too_large(body.bytes().len());
         }
-        let payload = match payload::deflate(self.encoding, body, self.level).await {
+        let payload = match payload::encoded(self.encoding, body, self.level).await {
             Ok(payload) => payload,
             Err(error) => return target.backend.unsendable(&error),
         };

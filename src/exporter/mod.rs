@@ -48,6 +48,7 @@ pub use retry::RetrySettings;
 pub use tls::{TlsError, TlsSettings};
 
 use crate::otlp::Signal;
+use crate::wire::Payload;
 
 /// A backend, by the way it is reached.
 #[derive(Debug)]
@@ -88,11 +89,16 @@ impl Exporter {
 
     /// Sends one request, once. Ends at `deadline` or at the exporter's own timeout, whichever is sooner.
     pub async fn send(&self, signal: Signal, body: Bytes, deadline: Option<Instant>) -> Outcome {
+        self.pass_on(signal, body.into(), deadline).await
+    }
+
+    /// The same with a request that is sent as it came, where it came in the backend's encoding.
+    pub(super) async fn pass_on(&self, signal: Signal, body: Payload, deadline: Option<Instant>) -> Outcome {
         match self {
-            Self::Grpc(exporter) => exporter.send(signal, body, deadline).await,
-            Self::Http(exporter) => exporter.send(signal, body, deadline).await,
-            Self::Debug(exporter) => exporter.send(signal, &body),
-            Self::Capture(exporter) => exporter.send(signal, body).await,
+            Self::Grpc(exporter) => exporter.pass_on(signal, body, deadline).await,
+            Self::Http(exporter) => exporter.pass_on(signal, body, deadline).await,
+            Self::Debug(exporter) => exporter.send(signal, body.bytes()),
+            Self::Capture(exporter) => exporter.send(signal, body.into_bytes()).await,
             Self::Discard => Outcome::Delivered { response: Bytes::new() },
         }
     }

@@ -87,7 +87,7 @@ impl<'a> InParts<'a> {
             in_flight.split_off(in_flight.items()).failed(Loss::TooLarge);
             return Some(Outcome::Refused(self.exhausted()));
         }
-        let outcome = self.delivery.attempts(self.errand, &body, Attempt::Part).await;
+        let outcome = self.delivery.attempts(self.errand, &body.clone().into(), Attempt::Part).await;
         match outcome {
             Outcome::TooLarge(failure) => match halves(self.errand.signal, &body) {
                 Ok(Some(parts)) => open.push(parts),

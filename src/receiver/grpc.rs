@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 
 use super::admission::Place;
 use super::auth::Authenticator;
-use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_whole, inflate, off_thread};
+use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_whole, unpacked};
 use super::http::{Upload, refused_in_kind};
 use super::intake::{Booking, Intake};
 use super::serving::{self, CHECK, LONGEST_QUESTION, WATCH};
@@ -27,7 +27,7 @@ use super::{answer, status};
 use crate::otlp::Signal;
 use crate::pipeline::Export;
 use crate::rejection::{Rejection, excerpt};
-use crate::wire::{Encoding, frame};
+use crate::wire::{Encoding, Payload, frame};
 
 const CONTENT_TYPE_GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_ENCODING: &str = "grpc-encoding";
@@ -192,19 +192,19 @@ impl Service<Request<Incoming>> for GrpcService {
 }
 
 /// The one message in a body, inflated to at most `limit` bytes.
-async fn message(framed: Bytes, encoding: Encoding, limit: usize, place: &Place) -> Result<Bytes, Rejection> {
+async fn message(framed: Bytes, encoding: Encoding, limit: usize, place: &Place) -> Result<Payload, Rejection> {
     let frame = frame::decode_unary(&framed)?;
     drop(framed);
     if !frame.compressed {
         hold_whole(&frame.message, place)?;
-        return Ok(frame.message);
+        return Ok(frame.message.into());
     }
     if encoding == Encoding::Identity {
         // "MUST fail with INTERNAL status": https://github.com/grpc/grpc/blob/master/doc/compression.md
         let why = "the message is flagged as compressed, but grpc-encoding names no encoding";
         return Err(Rejection::Protocol(why.to_owned()));
     }
-    off_thread(frame.message.len(), place, move |place| inflate(encoding, frame.message, limit, place)).await
+    unpacked(encoding, frame.message, limit, place).await
 }
 
 /// The signal whose `Export` is called.

@@ -18,14 +18,16 @@ use hyper::service::Service;
 
 use super::admission::Place;
 use super::auth::Authenticator;
-use super::body::{BodyLimits, Framing, Intent, check_announced, collect, hold_json, hold_whole, inflate, off_thread};
+use super::body::{
+    BodyLimits, Framing, Intent, check_announced, collect, hold_json, hold_whole, inflate, off_thread, unpacked,
+};
 use super::cors::CorsSettings;
 use super::intake::{Booking, Intake};
 use super::{answer, grpc, status};
 use crate::otlp::{Signal, json};
 use crate::pipeline::Export;
 use crate::rejection::{Rejection, excerpt};
-use crate::wire::Encoding;
+use crate::wire::{Encoding, Payload};
 
 /// How long the rest of a refused body is read and thrown away.
 const LINGER: Duration = Duration::from_secs(5);
@@ -195,28 +197,32 @@ impl Form {
     }
 
     /// The body as bare protobuf of at most `limit` bytes.
-    async fn unpack(self, signal: Signal, body: Bytes, limit: usize, place: &Place) -> Result<Bytes, Rejection> {
+    async fn unpack(self, signal: Signal, body: Bytes, limit: usize, place: &Place) -> Result<Payload, Rejection> {
         let Self { format, encoding } = self;
-        if (format, encoding) == (Format::Protobuf, Encoding::Identity) {
-            return Ok(body);
+        match (format, encoding) {
+            (Format::Protobuf, Encoding::Identity) => Ok(body.into()),
+            (Format::Protobuf, _) => unpacked(encoding, body, limit, place).await,
+            (Format::Json, _) => {
+                off_thread(body.len(), place, move |place| {
+                    let body = inflate(encoding, body, limit, place)?.into_bytes();
+                    from_json(signal, &body, limit, place)
+                })
+                .await
+            }
         }
-        off_thread(body.len(), place, move |place| {
-            let body = inflate(encoding, body, limit, place)?;
-            if format == Format::Protobuf {
-                return Ok(body);
-            }
-            hold_json(&body, place)?;
-            let body = json::decode(signal, &body)
-                .map_err(|error| Rejection::Malformed(format!("{} request in JSON: {error}", signal.name())))?;
-            // Numbers may be longer in protobuf.
-            if body.len() > limit {
-                return Err(Rejection::TooLarge { limit });
-            }
-            hold_whole(&body, place)?;
-            Ok(body)
-        })
-        .await
     }
+}
+
+fn from_json(signal: Signal, body: &Bytes, limit: usize, place: &Place) -> Result<Payload, Rejection> {
+    hold_json(body, place)?;
+    let body = json::decode(signal, body)
+        .map_err(|error| Rejection::Malformed(format!("{} request in JSON: {error}", signal.name())))?;
+    // Numbers may be longer in protobuf.
+    if body.len() > limit {
+        return Err(Rejection::TooLarge { limit });
+    }
+    hold_whole(&body, place)?;
+    Ok(body.into())
 }
 
 /// What is said of a path that is not served; to a sender of gRPC, where it belongs.

@@ -4,8 +4,10 @@
 use std::io::{Read, Write};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::read::{GzEncoder, MultiGzDecoder};
+use flate2::read::MultiGzDecoder;
+use zstd::zstd_safe;
+
+use super::gzip;
 
 /// A content encoding that is spoken in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +109,34 @@ impl Encoding {
         }
     }
 
+    /// How many bytes a compressed body says to hold, where it says so and can be right. It may be a lie.
+    #[must_use]
+    pub fn announced(self, body: &[u8]) -> Option<usize> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => gzip::announced(body),
+            Self::Zstd => usize::try_from(zstd_safe::get_frame_content_size(body).ok()??).ok(),
+        }
+    }
+
+    /// Inflates `body` into a buffer of exactly `len` bytes, several times as fast as piece by piece. `None` where it is
+    /// anything but one member or frame of this length: [`Encoding::inflate`] says what it is.
+    #[must_use]
+    pub fn inflate_at_once(self, body: &[u8], len: usize) -> Option<Bytes> {
+        match self {
+            Self::Identity => None,
+            Self::Gzip => gzip::inflate(body, len),
+            Self::Zstd => {
+                let is_one_frame = zstd_safe::find_frame_compressed_size(body).is_ok_and(|frame| frame == body.len());
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(body).ok().filter(|_| is_one_frame)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).ok()?;
+                let mut out = vec![0; len];
+                decoder.read_exact(&mut out).ok()?;
+                (decoder.read(&mut [0]).ok()? == 0).then(|| out.into())
+            }
+        }
+    }
+
     /// Compresses `body` at `level` (gzip 1 to 9, zstd 1 to 22; out of range is clamped by the codec).
     ///
     /// # Errors
@@ -114,11 +144,7 @@ impl Encoding {
     pub fn deflate(self, body: &Bytes, level: u32) -> std::io::Result<Bytes> {
         match self {
             Self::Identity => Ok(body.clone()),
-            Self::Gzip => {
-                let mut out = Vec::with_capacity(body.len() / 4 + 64);
-                GzEncoder::new(&body[..], Compression::new(level.min(9))).read_to_end(&mut out)?;
-                Ok(out.into())
-            }
+            Self::Gzip => gzip::deflate(body, level),
             Self::Zstd => {
                 let level = i32::try_from(level).unwrap_or(i32::MAX);
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level)?;
@@ -237,6 +263,25 @@ mod tests {
             assert!(granted.iter().all(|bytes| *bytes <= 100_000), "{granted:?}");
             assert!(*last > 100_000 && *last <= 200_000, "{last}");
         }
+    }
+
+    #[test]
+    fn a_body_that_says_how_much_it_holds_inflates_at_once() {
+        let body = Bytes::from("grams per trace ".repeat(1000));
+        let gzip = Encoding::Gzip.deflate(&body, 1).unwrap();
+        let zstd = Bytes::from(zstd::bulk::compress(&body, 1).unwrap());
+        for (encoding, deflated) in [(Encoding::Gzip, gzip), (Encoding::Zstd, zstd)] {
+            assert_eq!(encoding.announced(&deflated), Some(16_000), "{encoding:?}");
+            assert_eq!(encoding.inflate_at_once(&deflated, 16_000), Some(body.clone()), "{encoding:?}");
+            for (len, wrong) in [(15_999, deflated.clone()), (16_001, deflated.clone()), (16_000, deflated.slice(1..))]
+            {
+                assert_eq!(encoding.inflate_at_once(&wrong, len), None, "{encoding:?}, {len}");
+            }
+            let twice = [&deflated[..], &deflated[..]].concat();
+            assert_eq!(encoding.inflate_at_once(&twice, 16_000), None, "{encoding:?}, two in a row");
+            assert_eq!(encoding.inflate(twice.into(), 32_000).map(|all| all.len()), Ok(32_000), "{encoding:?}");
+        }
+        assert_eq!(Encoding::Zstd.inflate_at_once(&zstd_frame(24), 0), None, "its window is too large");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 
 pub mod encoding;
 pub mod frame;
+mod gzip;
+mod payload;
 
 pub use encoding::{Encoding, InflateError};
 pub use frame::FrameError;
+pub use payload::Payload;

@@ -46,6 +46,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     impure("alerts", &["budget", "exporter", "telemetry", "units"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
     impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "store", "telemetry", "trace", "units"]),
+    impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "telemetry", "trace", "units", "wire"]),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),
     impure("admin", &["budget", "enrich", "hex", "telemetry", "trace", "units"]),
     top("app"),

@@ -105,7 +105,7 @@ fn acknowledge(registry: &Arc<Registry>, shape: Shape) {
     let pipeline = Pipeline::new(Some(enricher), vec![exporter], metrics.clone());
     for is_first in [true, false] {
         let (signal, origin) = (Signal::Traces, metrics.receiver("otlp", "grpc"));
-        let export = Export { signal, body: next(), deadline: None, origin };
+        let export = Export { signal, body: next().into(), deadline: None, origin };
         let way = || runtime.block_on(pipeline.export(export)).expect("it is taken");
         let answer = if is_first { way() } else { measured(way) };
         drop((answer, arrived.try_recv()));

@@ -1,6 +1,6 @@
 //! What a hop costs: the real binary under load, against a proxy on the same stack that passes the bytes unread, in
 //! alternating runs. `cargo bench --bench load` runs everything and writes tests/bench/RESULTS.md; with `-- --quick` a
-//! part of it, which is printed and not written.
+//! part of it, or with `-- --only TEXT` the cases whose names hold the text, which are printed and not written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a benchmark that cannot go on says so
 #![allow(clippy::print_stdout, clippy::print_stderr)] // and prints
@@ -43,20 +43,21 @@ fn main() {
         return proxy::main(&role.to_string_lossy());
     }
     let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let results = runtime.block_on(measure(is_quick));
+    let results = runtime.block_on(measure(is_quick, only.as_deref()));
     let page = report::page(&results, is_quick);
     println!("{page}");
-    if !is_quick {
+    if !is_quick && only.is_none() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/RESULTS.md");
         std::fs::write(path, report::with_notes(&page)).unwrap();
     }
 }
 
-async fn measure(is_quick: bool) -> Vec<(Case, Vec<(Subject, Vec<Measured>)>)> {
+async fn measure(is_quick: bool, only: Option<&str>) -> Vec<(Case, Vec<(Subject, Vec<Measured>)>)> {
     let rounds = if is_quick { 2 } else { 5 };
     let mut results = Vec::new();
-    for case in cases::all(is_quick) {
+    for case in cases::all(is_quick).into_iter().filter(|case| only.is_none_or(|only| case.name.contains(only))) {
         let load = Load::new(&case, is_quick);
         let mut of_case: Vec<(Subject, Vec<Measured>)> =
             case.subjects.iter().map(|subject| (*subject, Vec::new())).collect();

@@ -29,7 +29,7 @@ impl Hop {
 
     pub(super) async fn send(&mut self, body: &Bytes) -> Option<Bytes> {
         let origin = self.metrics.receiver("otlp", "grpc");
-        let export = Export { signal: Signal::Traces, body: body.clone(), deadline: None, origin };
+        let export = Export { signal: Signal::Traces, body: body.clone().into(), deadline: None, origin };
         self.pipeline.export(export).await.ok()?;
         self.arrived.recv().await.map(|(_, body)| body)
     }

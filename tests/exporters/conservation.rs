@@ -78,7 +78,9 @@ async fn the_books_balance_at_every_moment_and_say_what_the_backends_counted() {
     for spans in SPANS.into_iter().cycle().take(REQUESTS) {
         let (pipeline, origin) = (Arc::clone(&pipeline), metrics.receiver("otlp", "grpc"));
         let body = many_spans(spans);
-        sends.spawn(async move { pipeline.export(Export { signal: TRACES, body, deadline: None, origin }).await });
+        sends.spawn(async move {
+            pipeline.export(Export { signal: TRACES, body: body.into(), deadline: None, origin }).await
+        });
     }
     let mut answered = 0;
     while let Some(sent) = sends.join_next().await {
@@ -110,7 +112,8 @@ async fn what_is_said_to_be_sent_is_at_the_backend_however_many_senders_go_away(
     for spans in SPANS.into_iter().cycle().take(REQUESTS) {
         let (pipeline, origin) = (Arc::clone(&pipeline), metrics.receiver("otlp", "grpc"));
         let body = many_spans(spans);
-        let send = async move { pipeline.export(Export { signal: TRACES, body, deadline: None, origin }).await };
+        let send =
+            async move { pipeline.export(Export { signal: TRACES, body: body.into(), deadline: None, origin }).await };
         senders.push(sends.spawn(send));
     }
     // With each request that ends, a sender goes away whose own is under way.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests fail as tests do
 
+mod as_it_came;
 #[path = "../support/books.rs"]
 mod books;
 mod conservation;

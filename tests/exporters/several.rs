@@ -34,7 +34,7 @@ impl Fan {
 
     async fn send(&self, signal: Signal, body: Bytes) -> Result<Bytes, Failure> {
         let origin = self.metrics.receiver("otlp", "grpc");
-        match self.pipeline.export(Export { signal, body, deadline: None, origin }).await {
+        match self.pipeline.export(Export { signal, body: body.into(), deadline: None, origin }).await {
             Ok(response) => Ok(response),
             Err(Rejection::Backend(failure)) => Err(failure),
             Err(other) => panic!("{other:?}"),

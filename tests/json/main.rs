@@ -16,6 +16,7 @@ mod lenient;
 mod metric_points;
 mod refused;
 mod roundtrip;
+#[allow(dead_code)] // fuzzers use more of it
 mod writer;
 
 use gramtrace::otlp::Signal;

@@ -39,6 +39,17 @@ pub(crate) struct Style {
     defaults: Defaults,
 }
 
+/// As most senders write it.
+pub(crate) const PLAIN: Style = Style {
+    numbers_in_strings: true,
+    upper_case_ids: false,
+    url_safe_base64: false,
+    unknown_members: false,
+    ascii_only: false,
+    indented: false,
+    defaults: Defaults::Omitted,
+};
+
 pub(crate) fn style() -> BoxedStrategy<Style> {
     let defaults = prop_oneof![Just(Defaults::Omitted), Just(Defaults::Written), Just(Defaults::Null)];
     (any::<[bool; 6]>(), defaults)

@@ -51,7 +51,7 @@ impl Backend {
 
     async fn send(&self, body: Bytes) -> bool {
         let origin = self.metrics.receiver("otlp", "grpc");
-        let export = Export { signal: Signal::Traces, body, deadline: None, origin };
+        let export = Export { signal: Signal::Traces, body: body.into(), deadline: None, origin };
         self.pipeline.export(export).await.is_ok()
     }
 
