@@ -45,8 +45,10 @@ pub(crate) const ALLOWED: &[Row] = &[
     impure("telemetry", &["budget", "hex", "otlp", "units"]),
     impure("alerts", &["budget", "exporter", "telemetry", "units"]),
     impure("exporter", &["rejection", "wire", "otlp", "telemetry", "trace"]),
-    impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "store", "telemetry", "trace", "units"]),
-    impure("pipeline", &["budget", "enrich", "exporter", "otlp", "rejection", "telemetry", "trace", "units", "wire"]),
+    impure(
+        "pipeline",
+        &["budget", "enrich", "exporter", "otlp", "rejection", "store", "telemetry", "trace", "units", "wire"],
+    ),
     impure("receiver", &["pipeline", "rejection", "wire", "otlp", "telemetry"]),
     impure("admin", &["budget", "enrich", "hex", "telemetry", "trace", "units"]),
     top("app"),
