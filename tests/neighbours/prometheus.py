@@ -31,6 +31,7 @@ receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "{grpc}"}}, http: {{endpoint
 processors:
   gramtrace:
     labels: {{attributes: [{{key: team.name, label: team, max_values: 2}}]}}
+    budgets: [{{name: everything, limit: 1kg, period: 1h}}, {{name: power, limit: 1kWh, period: day}}]
 exporters: {{otlp_grpc: {{endpoint: "{backend}", tls: {{insecure: true}}}}}}
 extensions: {{health_check: {{endpoint: "{health}"}}}}
 service:

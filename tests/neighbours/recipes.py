@@ -7,6 +7,7 @@ Knows the names that the recipes use for addresses; the processes and the arithm
 import json
 from pathlib import Path
 
+import alertmanager
 import ledger
 import prometheus
 from claims import ALIASES, PREFIX, attribute, span_claims
@@ -248,5 +249,5 @@ RECIPES = {
     "hop": (hop, hop_outage),
     "fail-open": (fail_open, fail_open_dead, fail_open_deaths),
     "replicas": (replicas, replicas_outage),
-    "prometheus": (prometheus.scraped,),
+    "prometheus": (prometheus.scraped, alertmanager.alerted),
 }

@@ -78,6 +78,9 @@ class Process:
             self._running.kill()
             return f"still running {STOP_SECONDS} s after SIGTERM"
 
+    def signal(self, number):
+        self._running.send_signal(number)
+
     def log(self):
         return self._log.read_text("utf-8", "replace")[-4000:]
 
@@ -86,7 +89,7 @@ class Stage:
     """Everything that was started on it ends with it."""
 
     def __init__(self, options, folder):
-        self._options = options
+        self.options = options
         self._folder = folder
         self._processes = []
         self._sinks = []
@@ -116,12 +119,12 @@ class Stage:
             "GRAMTRACE_METRICS_PORT": str(ports["metrics"]),
             "NEXT_GRPC": local(next_grpc),
         }
-        command = [self._options.gramtrace, "run", "--config", RECIPES / "gramtrace.yaml"]
+        command = [self.options.gramtrace, "run", "--config", RECIPES / "gramtrace.yaml"]
         return self._start(f"gramtrace-{ports['grpc']}", command, environment, health(ports["health"]))
 
     def gramtrace_with(self, config, health_port):
         """gramtrace with a configuration of its own."""
-        command = [self._options.gramtrace, "run", "--config", config]
+        command = [self.options.gramtrace, "run", "--config", config]
         return self._start(f"gramtrace-{health_port}", command, {}, health(health_port))
 
     def program(self, name, command, is_up):
@@ -136,7 +139,7 @@ class Stage:
             "COLLECTOR_HEALTH_LISTEN": local(ports["health"]),
         }
         environment |= {name: local(port) for name, port in addresses.items()}
-        command = [self._options.collector, "--config", RECIPES / f"{recipe}.yaml", "--config", NO_METRICS]
+        command = [self.options.collector, "--config", RECIPES / f"{recipe}.yaml", "--config", NO_METRICS]
         return self._start(f"collector-{recipe}", command, environment, health(ports["health"]))
 
     def haproxy(self, port, gramtrace, backend_http):
