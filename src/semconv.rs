@@ -159,36 +159,37 @@ pub mod read {
     /// Values of [`MLFLOW_SPAN_TYPE`], without quotes, on model calls.
     pub const MLFLOW_INFERENCE: &[&str] = &["CHAT_MODEL", "LLM", "EMBEDDING"];
 
-    /// Whether `key` is in one of the lists or stands by itself, so that it has a meaning already.
+    /// Every key that is read on spans, those that mean the same together.
+    pub const ALL: [&[&str]; 23] = [
+        &[OPERATION],
+        &[OPENINFERENCE_KIND],
+        &[AI_OPERATION],
+        &[TRACELOOP_KIND],
+        &[LANGFUSE_TYPE],
+        &[SPAN_TYPE],
+        &[LLM_REQUEST_TYPE],
+        &[MLFLOW_SPAN_TYPE],
+        INPUT_TOKENS,
+        OUTPUT_TOKENS,
+        USAGE_JSON,
+        &[PLAIN_INPUT_TOKENS],
+        &[PLAIN_OUTPUT_TOKENS],
+        CACHE_READ_TOKENS,
+        CACHE_WRITE_TOKENS,
+        REASONING_TOKENS,
+        TOTAL_TOKENS,
+        MODELS,
+        PROVIDERS,
+        RESPONSE_IDS,
+        &[SERVER_ADDRESS],
+        &[CLOUD_REGION],
+        &[CONVERSATION_ID],
+    ];
+
+    /// Whether `key` has a meaning already.
     #[must_use]
     pub fn is_read(key: &str) -> bool {
-        const SINGLE: &[&str] = &[
-            OPERATION,
-            OPENINFERENCE_KIND,
-            AI_OPERATION,
-            TRACELOOP_KIND,
-            LANGFUSE_TYPE,
-            SPAN_TYPE,
-            LLM_REQUEST_TYPE,
-            MLFLOW_SPAN_TYPE,
-            PLAIN_INPUT_TOKENS,
-            PLAIN_OUTPUT_TOKENS,
-            SERVER_ADDRESS,
-            CLOUD_REGION,
-        ];
-        const LISTS: &[&[&str]] = &[
-            INPUT_TOKENS,
-            OUTPUT_TOKENS,
-            USAGE_JSON,
-            CACHE_READ_TOKENS,
-            CACHE_WRITE_TOKENS,
-            REASONING_TOKENS,
-            TOTAL_TOKENS,
-            MODELS,
-            PROVIDERS,
-            RESPONSE_IDS,
-        ];
-        LISTS.iter().copied().chain([SINGLE]).any(|list| list.contains(&key))
+        ALL.iter().any(|list| list.contains(&key))
     }
 
     /// Instrumentation scopes whose input tokens exclude cached ones; a trailing `*` stands for any ending.

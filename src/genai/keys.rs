@@ -88,6 +88,33 @@ impl Meaning {
     }
 }
 
+/// What each of the lists in [`read::ALL`] means.
+const READ: [Meaning; read::ALL.len()] = [
+    Meaning::Operation,
+    Meaning::OpenInferenceKind,
+    Meaning::AiOperation,
+    Meaning::TraceloopKind,
+    Meaning::LangfuseType,
+    Meaning::SpanType,
+    Meaning::LlmRequestType,
+    Meaning::MlflowSpanType,
+    Meaning::Input,
+    Meaning::Output,
+    Meaning::UsageJson,
+    Meaning::PlainInput,
+    Meaning::PlainOutput,
+    Meaning::CacheRead,
+    Meaning::CacheWrite,
+    Meaning::Reasoning,
+    Meaning::Total,
+    Meaning::Model,
+    Meaning::Provider,
+    Meaning::ResponseId,
+    Meaning::ServerAddress,
+    Meaning::CloudRegion,
+    Meaning::Conversation,
+];
+
 /// The keys that are read, each with its meaning and its place in the list that it comes from.
 #[derive(Debug, Clone)]
 pub struct KeyTable {
@@ -162,42 +189,12 @@ impl KeyTable {
     pub fn new(enriched_key: &str) -> Self {
         let (shapes, telling) = (KeyShapes([0; 256]), KeyShapes([0; 256]));
         let mut table = Self { shapes, telling, keys: Vec::new(), slots: Vec::new() };
-        let singles = [
-            (read::OPERATION, Meaning::Operation),
-            (read::OPENINFERENCE_KIND, Meaning::OpenInferenceKind),
-            (read::AI_OPERATION, Meaning::AiOperation),
-            (read::TRACELOOP_KIND, Meaning::TraceloopKind),
-            (read::LANGFUSE_TYPE, Meaning::LangfuseType),
-            (read::SPAN_TYPE, Meaning::SpanType),
-            (read::LLM_REQUEST_TYPE, Meaning::LlmRequestType),
-            (read::MLFLOW_SPAN_TYPE, Meaning::MlflowSpanType),
-            (read::PLAIN_INPUT_TOKENS, Meaning::PlainInput),
-            (read::PLAIN_OUTPUT_TOKENS, Meaning::PlainOutput),
-            (read::SERVER_ADDRESS, Meaning::ServerAddress),
-            (read::CLOUD_REGION, Meaning::CloudRegion),
-            (read::CONVERSATION_ID, Meaning::Conversation),
-            (enriched_key, Meaning::Enriched),
-        ];
-        for (key, meaning) in singles {
-            table.insert(key, meaning, 0);
-        }
-        let lists = [
-            (read::INPUT_TOKENS, Meaning::Input),
-            (read::OUTPUT_TOKENS, Meaning::Output),
-            (read::USAGE_JSON, Meaning::UsageJson),
-            (read::CACHE_READ_TOKENS, Meaning::CacheRead),
-            (read::CACHE_WRITE_TOKENS, Meaning::CacheWrite),
-            (read::REASONING_TOKENS, Meaning::Reasoning),
-            (read::TOTAL_TOKENS, Meaning::Total),
-            (read::MODELS, Meaning::Model),
-            (read::PROVIDERS, Meaning::Provider),
-            (read::RESPONSE_IDS, Meaning::ResponseId),
-        ];
-        for (keys, meaning) in lists {
+        for (meaning, keys) in READ.iter().zip(read::ALL) {
             for (rank, key) in (0..=u8::MAX).zip(keys) {
-                table.insert(key, meaning, rank);
+                table.insert(key, *meaning, rank);
             }
         }
+        table.insert(enriched_key, Meaning::Enriched, 0);
         table
     }
 
@@ -332,6 +329,58 @@ mod tests {
         assert_eq!(table.get(b"http.request.method"), None);
         assert_eq!(table.get(b""), None);
         assert_eq!(table.get(&[b'g'; 300]), None);
+    }
+
+    #[test]
+    fn every_list_means_what_its_name_says() {
+        let table = KeyTable::new("gramtrace.status");
+        let first = |key: &str| table.get(key.as_bytes()).map(|(meaning, _)| meaning);
+        let of_lists = [
+            (read::INPUT_TOKENS, Meaning::Input),
+            (read::OUTPUT_TOKENS, Meaning::Output),
+            (read::USAGE_JSON, Meaning::UsageJson),
+            (read::CACHE_READ_TOKENS, Meaning::CacheRead),
+            (read::CACHE_WRITE_TOKENS, Meaning::CacheWrite),
+            (read::REASONING_TOKENS, Meaning::Reasoning),
+            (read::TOTAL_TOKENS, Meaning::Total),
+            (read::MODELS, Meaning::Model),
+            (read::PROVIDERS, Meaning::Provider),
+            (read::RESPONSE_IDS, Meaning::ResponseId),
+        ];
+        assert!(of_lists.iter().all(|(list, meaning)| list.iter().all(|key| first(key) == Some(*meaning))));
+        let singles = [
+            (read::OPERATION, Meaning::Operation),
+            (read::OPENINFERENCE_KIND, Meaning::OpenInferenceKind),
+            (read::AI_OPERATION, Meaning::AiOperation),
+            (read::TRACELOOP_KIND, Meaning::TraceloopKind),
+            (read::LANGFUSE_TYPE, Meaning::LangfuseType),
+            (read::SPAN_TYPE, Meaning::SpanType),
+            (read::LLM_REQUEST_TYPE, Meaning::LlmRequestType),
+            (read::MLFLOW_SPAN_TYPE, Meaning::MlflowSpanType),
+            (read::PLAIN_INPUT_TOKENS, Meaning::PlainInput),
+            (read::PLAIN_OUTPUT_TOKENS, Meaning::PlainOutput),
+            (read::SERVER_ADDRESS, Meaning::ServerAddress),
+            (read::CLOUD_REGION, Meaning::CloudRegion),
+            (read::CONVERSATION_ID, Meaning::Conversation),
+        ];
+        assert!(singles.iter().all(|(key, meaning)| first(key) == Some(*meaning) && read::is_read(key)));
+        assert_eq!(of_lists.len() + singles.len(), read::ALL.len());
+    }
+
+    #[test]
+    fn whatever_tells_may_tell_by_its_head_and_means_something() {
+        let rule = |attribute: &str| RoleRule { attribute: attribute.to_owned(), values: Vec::new() };
+        let rules = [rule("acme.kind"), rule("model"), rule(&"k".repeat(127))];
+        let more = [(Meaning::Input, vec!["acme.tokens.in".to_owned()])];
+        let table = KeyTable::new("gramtrace.status").extended(&more).with_rules(&rules);
+        let telling: Vec<&Key> = table.keys.iter().filter(|key| table.tells(&key.name)).collect();
+        // Eight kinds, seven and six and two names of tokens, our own status, and what was configured.
+        assert_eq!(telling.len(), 8 + 7 + 6 + 2 + 1 + 4);
+        for key in telling {
+            assert!(table.may_tell(key.name[0], u8::try_from(key.name.len()).unwrap()));
+            assert!(table.may_mean(key.name[0], u8::try_from(key.name.len()).unwrap()));
+            assert!(table.get(&key.name).is_some());
+        }
     }
 
     #[test]
