@@ -15,11 +15,13 @@ use gramtrace::enrich::{EnrichSettings, Enricher};
 use gramtrace::factors::Registry;
 use traffic::{GenAi, MIX, Order, Shape, Traffic};
 
-/// How often memory is set aside while a request of this shape is planned.
+/// How often memory is set aside for a request of this shape on its way: planned, settled and spliced.
 fn allocations(enricher: &Enricher, shape: Shape) -> u64 {
     let request = Bytes::from(Traffic::new(shape).request());
-    let planned = allocation_counter::measure(|| drop(enricher.plan(&request).unwrap()));
-    planned.count_total
+    // The first time that bytes are shared, that they are is noted.
+    let _shared = request.clone();
+    let way = || drop(enricher.enrich(&request, Instant::now()).unwrap());
+    allocation_counter::measure(way).count_total
 }
 
 #[test]
@@ -32,6 +34,21 @@ fn spans_without_a_model_call_allocate_nothing() {
         }
     }
     assert_ne!(allocations(&enricher, Shape { gen_ai: GenAi::All, ..MIX }), 0, "allocations are counted");
+}
+
+/// Then every root may be that of a trace with calls.
+#[test]
+fn where_traces_are_known_a_request_without_a_model_call_allocates_as_lists_grow_and_not_for_each_span() {
+    let enricher = Enricher::new(Arc::new(Registry::builtin().unwrap()), &EnrichSettings::default());
+    let shape = |spans| Shape { spans, gen_ai: GenAi::None, ..MIX };
+    // The second request of as many spans has none of the traces of those below.
+    let mut traffic = Traffic::new(Shape { gen_ai: GenAi::Fifth, ..shape(8192) });
+    drop(traffic.request());
+    let calls = Bytes::from(traffic.request());
+    drop(enricher.enrich(&calls, Instant::now()).unwrap().claim.acknowledge());
+    let [few, many] = [8, 8192].map(|spans| allocations(&enricher, shape(spans)));
+    // Ten times twice as many spans, so at most so many times each of two lists has twice the room.
+    assert!(many <= few + 20, "{few} for 8 spans, {many} for 8192");
 }
 
 #[test]

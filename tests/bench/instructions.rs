@@ -16,7 +16,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gramtrace::enrich::{Detail, EnrichSettings, Enricher};
 use gramtrace::exporter::{CaptureExporter, Exporter};
-use gramtrace::factors::Registry;
+use gramtrace::factors::{Registry, RegistryFile};
 use gramtrace::otlp::Signal;
 use gramtrace::pipeline::{Export, Pipeline};
 use gramtrace::telemetry::Metrics;
@@ -27,21 +27,52 @@ const COUNTED: &str = "GRAMTRACE_COUNTED";
 
 const DETAILS: [Detail; 3] = [Detail::Headline, Detail::Standard, Detail::Full];
 
-fn shapes() -> Vec<(String, Shape)> {
-    let mut shapes = Vec::new();
+/// A row of the table.
+#[derive(Debug)]
+struct Case {
+    name: String,
+    shape: Shape,
+    /// Models in the registry beside those that are built in.
+    more_models: usize,
+}
+
+fn cases() -> Vec<Case> {
+    let case = |name: String, shape: Shape| Case { name, shape, more_models: 0 };
+    let mut cases = Vec::new();
     for order in [Order::Ascending, Order::Descending] {
         for (name, gen_ai) in [("a fifth", GenAi::Fifth), ("none", GenAi::None), ("all", GenAi::All)] {
-            shapes.push((format!("{name}, {order:?}").to_lowercase(), Shape { gen_ai, order, ..MIX }));
+            cases.push(case(format!("{name}, {order:?}").to_lowercase(), Shape { gen_ai, order, ..MIX }));
         }
     }
     let long = Shape { spans: 64, gen_ai: GenAi::All, size: Size::Long, ..MIX };
-    shapes.push(("all, 4-32 KiB".to_owned(), long));
-    for spans in [1, 10, 10_000] {
-        shapes.push((format!("a fifth, {spans} spans"), Shape { spans, ..MIX }));
+    cases.push(case("all, 4-32 KiB".to_owned(), long));
+    for spans in [1, 10, 100, 1000, 10_000] {
+        cases.push(case(format!("a fifth, {spans} spans"), Shape { spans, ..MIX }));
+        cases.push(case(format!("none, {spans} spans"), Shape { spans, gen_ai: GenAi::None, ..MIX }));
+    }
+    for more_models in [10, 100, 1000, 10_000] {
+        cases.push(Case { name: format!("a fifth, {more_models} more models"), shape: MIX, more_models });
     }
     let wanted = wanted();
-    shapes.retain(|(name, _)| wanted.as_ref().is_none_or(|text| name.contains(text)));
-    shapes
+    cases.retain(|case| wanted.as_ref().is_none_or(|text| case.name.contains(text)));
+    cases
+}
+
+/// The registry that is built in, with more models that nobody asks for.
+fn registry(more_models: usize) -> Registry {
+    let entry = |number: usize| {
+        format!(
+            "  - {{id: acme/model-{number}, match: [{{name: model-{number}-of-acme}}], architecture: {{total_b: {}}}, \
+             tier: E, sources: [ecologits-0.11.3]}}\n",
+            1 + number % 70
+        )
+    };
+    let models: String = (0..more_models).map(entry).collect();
+    let mut files = RegistryFile::builtin();
+    if more_models > 0 {
+        files.push(RegistryFile::new("acme.yaml", format!("models:\n{models}").into_bytes()));
+    }
+    Registry::load(&files).expect("the registry is whole")
 }
 
 /// What the command line asks for.
@@ -51,7 +82,7 @@ fn wanted() -> Option<String> {
 
 fn main() {
     if std::env::var_os(COUNTED).is_some() {
-        shapes().into_iter().for_each(|(_, shape)| run(shape));
+        cases().iter().for_each(run);
     } else {
         print(&count());
     }
@@ -65,8 +96,8 @@ fn measured<T>(work: impl FnOnce() -> T) -> T {
 
 /// The steps in the order of the columns: copy, plan, settle, then splice for every detail, then everything at once, then
 /// the acknowledgement (memory, ledger, sums), then a request's whole way through a pipeline.
-fn run(shape: Shape) {
-    let registry = Arc::new(Registry::builtin().expect("the registry is built in"));
+fn run(&Case { shape, more_models, .. }: &Case) {
+    let registry = Arc::new(registry(more_models));
     let enrichers = DETAILS
         .map(|detail| Enricher::new(Arc::clone(&registry), &EnrichSettings { detail, ..EnrichSettings::default() }));
     let request = Bytes::from(Traffic::new(shape).request());
@@ -130,7 +161,7 @@ fn count() -> Vec<u64> {
         .status()
         .expect("valgrind is installed");
     assert!(done.success(), "callgrind ended with {done}");
-    (1..=shapes().len() * STEPS).map(|number| total(&dumps.path().join(format!("out.{number}")))).collect()
+    (1..=cases().len() * STEPS).map(|number| total(&dumps.path().join(format!("out.{number}")))).collect()
 }
 
 fn total(dump: &Path) -> u64 {
@@ -146,7 +177,7 @@ fn print(counts: &[u64]) {
          settle + splice | all in one | of copy | acknowledge | pipeline | acknowledge a GenAI span |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     );
-    for ((name, shape), row) in shapes().iter().zip(counts.chunks(STEPS)) {
+    for (Case { name, shape, .. }, row) in cases().iter().zip(counts.chunks(STEPS)) {
         let spans = shape.spans as u64;
         let bytes = Traffic::new(*shape).request().len() as u64 / spans;
         let [copy, plan, settle, headline, standard, full, all, acknowledge, pipeline] = row else { continue };
