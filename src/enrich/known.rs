@@ -39,10 +39,14 @@ impl KnownSets {
 /// Findings by what they depend on.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    findings: HashMap<Box<[u8]>, Finding, Keyed>,
+    /// Places in `findings`.
+    places: HashMap<Box<[u8]>, usize, Keyed>,
+    findings: Vec<Finding>,
     key: Vec<u8>,
+    /// The key before, and where its finding is: spans of one scope follow each other, and most name the same.
+    last: (Vec<u8>, usize),
     /// What was found last, where it is not kept.
-    last: Option<Finding>,
+    unkept: Option<Finding>,
     /// Spans of the GenAI kind in requests lately, rather more than fewer.
     usual_spans: usize,
 }
@@ -63,18 +67,33 @@ impl Known {
         self.key.clear();
         write(&mut self.key);
         if self.key.len() > MAX_KEY {
-            return self.last.insert(find());
+            return self.unkept.insert(find());
         }
-        if !self.findings.contains_key(&*self.key) {
-            if self.findings.len() >= MAX_FINDINGS {
-                self.findings.clear();
-            }
-            self.findings.insert(self.key.as_slice().into(), find());
-        }
-        match self.findings.get(&*self.key) {
+        let is_last = self.key == self.last.0 && !self.findings.is_empty();
+        let place = if is_last { self.last.1 } else { self.place(find) };
+        match self.findings.get(place) {
             Some(finding) => finding,
-            None => self.last.get_or_insert_default(),
+            None => self.unkept.get_or_insert_default(),
         }
+    }
+
+    /// Where the finding for the key is, which is found where it is not known yet.
+    fn place(&mut self, find: impl FnOnce() -> Finding) -> usize {
+        let place = match self.places.get(&*self.key) {
+            Some(place) => *place,
+            None => {
+                if self.findings.len() >= MAX_FINDINGS {
+                    self.findings.clear();
+                    self.places.clear();
+                }
+                self.findings.push(find());
+                self.places.insert(self.key.as_slice().into(), self.findings.len() - 1);
+                self.findings.len() - 1
+            }
+        };
+        self.last.0.clone_from(&self.key);
+        self.last.1 = place;
+        place
     }
 }
 

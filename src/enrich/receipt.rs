@@ -41,7 +41,7 @@ pub enum Band {
 
 impl Band {
     /// Every band, the lowest first.
-    const ALL: [Self; 5] = [Self::VeryLow, Self::Low, Self::Medium, Self::High, Self::VeryHigh];
+    pub(super) const ALL: [Self; 5] = [Self::VeryLow, Self::Low, Self::Medium, Self::High, Self::VeryHigh];
 
     /// The band of `co2e_g` grams between ascending `bounds_g`.
     #[must_use]

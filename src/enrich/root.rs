@@ -3,7 +3,7 @@
 
 use super::receipt::Band;
 use super::rounding::round_significant;
-use crate::otlp::value::{self, append_bool, append_double, append_int, append_string};
+use crate::otlp::value::{self, DoubleKey, IntKey, encoded_bool, encoded_string};
 use crate::otlp::{Extent, Reader, SpanAt, WireError, walk};
 use crate::semconv::out;
 use crate::trace::Range;
@@ -93,29 +93,33 @@ pub(super) struct RootWriter {
 struct Keys {
     /// What all of them begin with.
     family: String,
-    co2e: [String; 3],
-    energy: String,
-    calls: String,
-    unknown_calls: String,
-    input_tokens: String,
-    output_tokens: String,
-    band: String,
-    complete: String,
+    co2e: [DoubleKey; 3],
+    energy: DoubleKey,
+    calls: IntKey,
+    unknown_calls: IntKey,
+    input_tokens: IntKey,
+    output_tokens: IntKey,
+    /// The whole attribute for each of [`Band::ALL`], in that order.
+    bands: [Box<[u8]>; Band::ALL.len()],
+    /// The whole attribute: whether nothing is known to be missing, no and yes.
+    complete: [Box<[u8]>; 2],
 }
 
 impl RootWriter {
     pub(super) fn new(prefix: &str, band_bounds_g: [f64; 4], significant_digits: u8) -> Self {
         let key = |suffix: &str| format!("{prefix}{suffix}");
+        let double = |suffix: &str| DoubleKey::new(&key(suffix));
+        let int = |suffix: &str| IntKey::new(&key(suffix));
         let keys = Keys {
             family: key(out::TRACE),
-            co2e: [out::TRACE_CO2E_LOW_G, out::TRACE_CO2E_G, out::TRACE_CO2E_HIGH_G].map(key),
-            energy: key(out::TRACE_ENERGY_WH),
-            calls: key(out::TRACE_CALLS),
-            unknown_calls: key(out::TRACE_UNKNOWN_CALLS),
-            input_tokens: key(out::TRACE_INPUT_TOKENS),
-            output_tokens: key(out::TRACE_OUTPUT_TOKENS),
-            band: key(out::TRACE_BAND),
-            complete: key(out::TRACE_COMPLETE),
+            co2e: [out::TRACE_CO2E_LOW_G, out::TRACE_CO2E_G, out::TRACE_CO2E_HIGH_G].map(double),
+            energy: double(out::TRACE_ENERGY_WH),
+            calls: int(out::TRACE_CALLS),
+            unknown_calls: int(out::TRACE_UNKNOWN_CALLS),
+            input_tokens: int(out::TRACE_INPUT_TOKENS),
+            output_tokens: int(out::TRACE_OUTPUT_TOKENS),
+            bands: Band::ALL.map(|band| encoded_string(&key(out::TRACE_BAND), band.name())),
+            complete: [false, true].map(|is| encoded_bool(&key(out::TRACE_COMPLETE), is)),
         };
         Self { keys, band_bounds_g, significant_digits }
     }
@@ -145,14 +149,14 @@ impl RootWriter {
         if let Some(energy) = account.energy_wh() {
             self.double(out, &self.keys.energy, energy.value);
         }
-        append_int(out, &self.keys.calls, i64::from(account.calls()));
-        append_int(out, &self.keys.unknown_calls, i64::from(account.unknown_calls()));
-        append_int(out, &self.keys.input_tokens, i64::try_from(account.input_tokens()).unwrap_or(i64::MAX));
-        append_int(out, &self.keys.output_tokens, i64::try_from(account.output_tokens()).unwrap_or(i64::MAX));
+        self.keys.calls.append(out, i64::from(account.calls()));
+        self.keys.unknown_calls.append(out, i64::from(account.unknown_calls()));
+        self.keys.input_tokens.append(out, i64::try_from(account.input_tokens()).unwrap_or(i64::MAX));
+        self.keys.output_tokens.append(out, i64::try_from(account.output_tokens()).unwrap_or(i64::MAX));
         if let Some(co2e_g) = account.co2e_g() {
-            append_string(out, &self.keys.band, self.band(co2e_g.value).name());
+            out.extend_from_slice(&self.keys.bands[self.band(co2e_g.value) as usize]);
         }
-        append_bool(out, &self.keys.complete, account.is_complete());
+        out.extend_from_slice(&self.keys.complete[usize::from(account.is_complete())]);
     }
 
     /// The band of a total.
@@ -160,8 +164,8 @@ impl RootWriter {
         Band::of(co2e_g, &self.band_bounds_g)
     }
 
-    fn double(&self, out: &mut Vec<u8>, key: &str, value: f64) {
-        append_double(out, key, round_significant(value, self.significant_digits));
+    fn double(&self, out: &mut Vec<u8>, key: &DoubleKey, value: f64) {
+        key.append(out, round_significant(value, self.significant_digits));
     }
 }
 

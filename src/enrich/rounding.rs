@@ -33,10 +33,8 @@ fn round_scaled(value: f64, digits: u8) -> Option<f64> {
         shift -= 1;
         (power, scaled) = scale(value, shift)?;
     }
-    let whole = whole_part(scaled);
-    let rest = scaled - whole;
-    let rounded = if rest >= 0.5 { whole + 1.0 } else { whole };
-    let is_sure = (rest - 0.5).abs() > scaled * f64::EPSILON;
+    let rounded = nearest_whole(scaled);
+    let is_sure = ((scaled - rounded).abs() - 0.5).abs() > scaled * f64::EPSILON;
     is_sure.then(|| if shift >= 0 { rounded / power } else { rounded * power })
 }
 
@@ -47,10 +45,11 @@ fn scale(value: f64, shift: i32) -> Option<(f64, f64)> {
     Some((power, if shift >= 0 { value * power } else { value / power }))
 }
 
-/// A positive number below 10^16 without its fraction.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // positive, and below 2^63
-fn whole_part(number: f64) -> f64 {
-    (number as u64) as f64
+/// The whole number nearest to a positive one below 2^52: from there on up to 2^53 doubles are whole.
+#[inline]
+fn nearest_whole(number: f64) -> f64 {
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    (number + WHOLE) - WHOLE
 }
 
 /// By way of decimal digits: exact, and slower.

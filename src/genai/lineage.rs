@@ -2,23 +2,27 @@
 //! that leads there. Deep trees and cycles cost one step a span, since nothing is climbed twice.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use super::keyed::Keyed;
 use super::report::{SpanId, TraceId};
-use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError, value, walk};
+use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, value, walk};
 
 /// `Span.parent_span_id`.
 const PARENT: u8 = 4;
+const PARENT_TAG: u8 = PARENT << 3 | 2;
 /// Steps that are climbed without a note of where one was: traces are seldom deeper within one request.
 const SHALLOW: usize = 16;
 
 /// A span's id in its trace.
 pub type SpanKey = (TraceId, SpanId);
 
-/// The parent of every span in a request.
+/// The parent of every span in a request. The spans stand in a row; those with one hash are looked up from its slot on.
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
-    parents: HashMap<SpanKey, Option<SpanId>, Keyed>,
+    spans: Vec<(SpanKey, Option<SpanId>)>,
+    /// Places in `spans`, one higher; 0 in slots that are free. At most half of them are taken.
+    slots: Vec<u32>,
 }
 
 /// What was found on the way up from spans, so that the next climb stops where one was before.
@@ -31,18 +35,68 @@ impl Lineage {
     /// # Errors
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
     pub fn read(request: &[u8], spans: usize, mut root: impl FnMut(SpanAt)) -> Result<Self, WireError> {
-        let mut parents = HashMap::with_capacity_and_hasher(spans, Keyed);
+        let mut lineage = Self::with_capacity(spans);
         walk(request, |at| {
             let Ids { key, parent } = ids(request, at.span)?;
             if parent.is_none() {
                 root(at);
             }
             if let Some(key) = key {
-                parents.insert(key, parent);
+                lineage.insert(key, parent);
             }
             Ok(())
         })?;
-        Ok(Self { parents })
+        Ok(lineage)
+    }
+
+    fn with_capacity(spans: usize) -> Self {
+        Self { spans: Vec::with_capacity(spans), slots: vec![0; (2 * spans.max(1)).next_power_of_two()] }
+    }
+
+    /// Of a span that is there twice the last counts.
+    #[inline]
+    fn insert(&mut self, key: SpanKey, parent: Option<SpanId>) {
+        if 2 * self.spans.len() >= self.slots.len() {
+            self.grow();
+        }
+        let slot = self.slot(key);
+        match self.slots.get(slot).and_then(|at| self.spans.get_mut((*at as usize).wrapping_sub(1))) {
+            Some(known) => known.1 = parent,
+            None => {
+                self.spans.push((key, parent));
+                if let Some(free) = self.slots.get_mut(slot) {
+                    *free = u32::try_from(self.spans.len()).unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// The slot of a span: its own, or the free one that is its.
+    #[inline]
+    fn slot(&self, key: SpanKey) -> usize {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut slot = usize::try_from(Keyed.hash_one(key)).unwrap_or_default() & mask;
+        while let Some(at) = self.slots.get(slot)
+            && let Some((known, _)) = self.spans.get((*at as usize).wrapping_sub(1))
+            && *known != key
+        {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let spans = std::mem::take(&mut self.spans);
+        *self = Self::with_capacity(2 * spans.len());
+        spans.into_iter().for_each(|(key, parent)| self.insert(key, parent));
+    }
+
+    /// Of a span in the request its parent, where it has one.
+    #[inline]
+    fn get(&self, key: SpanKey) -> Option<Option<SpanId>> {
+        let at = *self.slots.get(self.slot(key))?;
+        self.spans.get((at as usize).wrapping_sub(1)).map(|(_, parent)| *parent)
     }
 
     /// The first thing that `find` finds at `from` or above it in the request, the id that leads out of it included.
@@ -63,8 +117,8 @@ impl Lineage {
             // Until it is known: a cycle finds nothing.
             known.insert(at, None);
             path.push(at);
-            match self.parents.get(&at) {
-                Some(Some(parent)) => at.1 = *parent,
+            match self.get(at) {
+                Some(Some(parent)) => at.1 = parent,
                 Some(None) | None => break None,
             }
         };
@@ -78,24 +132,24 @@ impl Lineage {
     pub fn outside(&self, from: SpanKey, known: &mut Found<SpanId>) -> Option<SpanId> {
         let mut at = from;
         for _ in 0..SHALLOW {
-            match self.parents.get(&at) {
-                Some(Some(parent)) => at.1 = *parent,
+            match self.get(at) {
+                Some(Some(parent)) => at.1 = parent,
                 Some(None) => return None,
                 None => return Some(at.1),
             }
         }
-        self.climb(at, known, |key| (!self.parents.contains_key(&key)).then_some(key.1))
+        self.climb(at, known, |key| self.get(key).is_none().then_some(key.1))
     }
 
     /// The parent of a span in the request.
     #[must_use]
     pub fn parent(&self, (trace_id, span_id): SpanKey) -> Option<SpanKey> {
-        self.parents.get(&(trace_id, span_id)).copied().flatten().map(|parent| (trace_id, parent))
+        self.get((trace_id, span_id)).flatten().map(|parent| (trace_id, parent))
     }
 
     /// Every span in the request.
     pub fn spans(&self) -> impl Iterator<Item = SpanKey> {
-        self.parents.keys().copied()
+        self.spans.iter().map(|(key, _)| *key)
     }
 }
 
@@ -106,15 +160,22 @@ struct Ids {
     parent: Option<SpanId>,
 }
 
+#[inline]
 fn ids(request: &[u8], span: Extent) -> Result<Ids, WireError> {
-    let Some((key, rest)) = leading_ids(value::slice(request, span)) else { return any_ids(request, span) };
-    if let [0x22, 8, rest @ ..] = rest
-        && let Some(parent) = rest.first_chunk::<8>().and_then(|id| SpanId::read(id))
-    {
-        return Ok(Ids { key: Some(key), parent: Some(parent) });
+    let bytes = value::slice(request, span);
+    if let Some((key, rest)) = leading_ids(bytes) {
+        if let [0x22, 8, rest @ ..] = rest
+            && let Some(parent) = rest.first_chunk::<8>().and_then(|id| SpanId::read(id))
+        {
+            return Ok(Ids { key: Some(key), parent: Some(parent) });
+        }
+        let parent = parent_behind(request, Extent { start: span.end - rest.len(), ..span })?;
+        return Ok(Ids { key: Some(key), parent });
     }
-    let parent = parent_behind(request, Extent { start: span.end - rest.len(), ..span })?;
-    Ok(Ids { key: Some(key), parent })
+    match trailing_ids(bytes) {
+        Some(ids) => Ok(ids),
+        None => any_ids(request, span),
+    }
 }
 
 /// The span's own ids where they stand first, as nearly always, and what comes behind them. One that is written again,
@@ -128,21 +189,49 @@ fn leading_ids(span: &[u8]) -> Option<(SpanKey, &[u8])> {
     Some(((TraceId::read(trace_id)?, SpanId::read(span_id)?), rest))
 }
 
+/// A child's ids where they stand last, as the Go Collector writes them.
+fn trailing_ids(span: &[u8]) -> Option<Ids> {
+    let ids = span.last_chunk::<38>()?;
+    let (([0x22, 8], ids), is_first) = (ids.split_first_chunk()?, span.first() == Some(&0x0a)) else { return None };
+    let (parent, ids) = ids.split_first_chunk::<8>()?;
+    let ([0x12, 8], ids) = ids.split_first_chunk()? else { return None };
+    let (span_id, ids) = ids.split_first_chunk::<8>()?;
+    let trace_id = ids.strip_prefix(&[0x0a, 16]).filter(|_| !is_first)?;
+    Some(Ids { key: TraceId::read(trace_id).zip(SpanId::read(span_id)), parent: Some(SpanId::read(parent)?) })
+}
+
 /// The parent, wherever it stands.
 #[inline(never)]
 fn parent_behind(request: &[u8], rest: Extent) -> Result<Option<SpanId>, WireError> {
     let (mut reader, mut parent_id) = (Reader::within(request, rest), None);
-    while let Some((id, _)) = reader.find(PARENT)? {
-        parent_id = SpanId::read(id);
+    loop {
+        let before = reader;
+        match reader.plain_field() {
+            Some(PlainField { tag: PARENT_TAG, content }) => parent_id = SpanId::read(content),
+            Some(PlainField { tag, .. }) if tag >> 3 != PARENT => {}
+            _ => {
+                reader = before;
+                let Some((id, _)) = reader.find(PARENT)? else { return Ok(parent_id) };
+                parent_id = SpanId::read(id);
+            }
+        }
     }
-    Ok(parent_id)
 }
 
 #[inline(never)]
 fn any_ids(request: &[u8], span: Extent) -> Result<Ids, WireError> {
     let (mut trace_id, mut span_id, mut parent) = (None, None, None);
     let mut reader = Reader::within(request, span);
-    while let Some(Field { number, value }) = reader.field()? {
+    loop {
+        while let Some(PlainField { tag, content }) = reader.plain_field() {
+            match tag {
+                0x0a => trace_id = TraceId::read(content),
+                0x12 => span_id = SpanId::read(content),
+                0x22 => parent = SpanId::read(content),
+                _ => {}
+            }
+        }
+        let Some(Field { number, value }) = reader.field()? else { break };
         match (number, value) {
             (1, Value::Bytes(id)) => trace_id = TraceId::read(value::slice(request, id)),
             (2, Value::Bytes(id)) => span_id = SpanId::read(value::slice(request, id)),

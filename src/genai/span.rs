@@ -15,6 +15,7 @@ const STATUS_ERROR: u64 = 2;
 /// An attribute that means something: what, its rank in its list, and its value.
 #[derive(Debug, Clone, Copy)]
 struct Hit<'a> {
+    key: &'a [u8],
     meaning: Meaning,
     rank: u8,
     /// An `AnyValue`.
@@ -25,6 +26,8 @@ struct Hit<'a> {
 #[derive(Debug, Default)]
 pub struct Hits<'a> {
     hits: SmallVec<[Hit<'a>; 32]>,
+    /// Those of the span before: spans of one scope follow each other, and often have the same keys in the same order.
+    before: SmallVec<[Hit<'a>; 32]>,
     /// By meaning, which of the first attributes have it: bit n for the nth.
     places: [u32; Meaning::MANY],
     /// A bit for each meaning that some attribute has.
@@ -159,6 +162,7 @@ fn is_error(request: &[u8], status: Extent) -> Result<bool, WireError> {
 
 impl<'a> Hits<'a> {
     fn clear(&mut self) {
+        std::mem::swap(&mut self.hits, &mut self.before);
         self.hits.clear();
         self.places = [0; Meaning::MANY];
         self.present = 0;
@@ -189,14 +193,15 @@ impl<'a> Hits<'a> {
     }
 
     #[inline]
-    fn push(&mut self, key: &[u8], value: &'a [u8], keys: &KeyTable) {
+    fn push(&mut self, key: &'a [u8], value: &'a [u8], keys: &KeyTable) {
         self.gen_ai |= key.starts_with(b"gen_ai.");
-        if let Some((meaning, rank)) = keys.get(key) {
+        let known = self.before.get(self.hits.len()).filter(|before| before.key == key);
+        if let Some((meaning, rank)) = known.map(|before| (before.meaning, before.rank)).or_else(|| keys.get(key)) {
             self.present |= bit(meaning);
             // Beyond the first 32 nothing is left of the bit.
             self.places[meaning as usize] |=
                 u32::try_from(self.hits.len()).ok().and_then(|at| 1u32.checked_shl(at)).unwrap_or_default();
-            self.hits.push(Hit { meaning, rank, value });
+            self.hits.push(Hit { key, meaning, rank, value });
         }
     }
 

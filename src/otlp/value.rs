@@ -216,6 +216,14 @@ pub fn encoded_string(key: &str, value: &str) -> Box<[u8]> {
     encoded.into()
 }
 
+/// The same with a boolean.
+#[must_use]
+pub fn encoded_bool(key: &str, value: bool) -> Box<[u8]> {
+    let mut encoded = Vec::new();
+    append_bool(&mut encoded, key, value);
+    encoded.into()
+}
+
 /// Appends one `Span.attributes` field with an integer.
 pub fn append_int(out: &mut Vec<u8>, key: &str, value: i64) {
     let bits = value.cast_unsigned();
