@@ -62,6 +62,12 @@ impl Hasher for KeyedHasher {
         self.next += 1;
     }
 
+    /// What ends a string.
+    #[inline]
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(u64::from(byte));
+    }
+
     #[inline]
     fn write_usize(&mut self, number: usize) {
         self.write_u64(number as u64);

@@ -5,6 +5,7 @@
 mod claim;
 mod comparison;
 mod emission;
+mod figures;
 mod known;
 mod labels;
 mod plan;

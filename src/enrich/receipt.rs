@@ -2,6 +2,7 @@
 //! and appended as one slice.
 
 use super::EnrichSettings;
+use super::figures::FigureWriter;
 use super::plan::{Call, PlannedSpan};
 use super::price::Priced;
 use super::rounding::round_significant;
@@ -10,7 +11,7 @@ use crate::factors::{Hourly, Match, ModelId, Place, Registry};
 use crate::genai::Status;
 use crate::otlp::value::{DoubleKey, IntKey, append_string, encoded_string};
 use crate::semconv::out;
-use crate::units::{Quantity, Tokens};
+use crate::units::Tokens;
 
 /// How many keys a span gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -62,15 +63,9 @@ impl Band {
     }
 }
 
-/// Every key that is written, with the prefix.
+/// Every key that is written beside those of figures, with the prefix.
 #[derive(Debug)]
 struct Keys {
-    co2e: [DoubleKey; 3],
-    energy: [DoubleKey; 3],
-    embodied: [DoubleKey; 3],
-    alias_co2e: DoubleKey,
-    alias_energy: DoubleKey,
-    water: DoubleKey,
     /// The whole attribute for each of [`Status::ALL`], in that order, and for each of [`Band::ALL`].
     statuses: [Box<[u8]>; Status::ALL.len()],
     bands: [Box<[u8]>; Band::ALL.len()],
@@ -100,12 +95,6 @@ impl Keys {
         let double = |suffix: &str| DoubleKey::new(&key(suffix));
         let int = |suffix: &str| IntKey::new(&key(suffix));
         Self {
-            co2e: [out::CO2E_LOW_G, out::CO2E_G, out::CO2E_HIGH_G].map(double),
-            energy: [out::ENERGY_LOW_WH, out::ENERGY_WH, out::ENERGY_HIGH_WH].map(double),
-            embodied: [out::EMBODIED_CO2E_LOW_G, out::EMBODIED_CO2E_G, out::EMBODIED_CO2E_HIGH_G].map(double),
-            alias_co2e: DoubleKey::new(out::ALIAS_CO2E_G),
-            alias_energy: DoubleKey::new(out::ALIAS_ENERGY_WH),
-            water: double(out::WATER_ML),
             statuses: Status::ALL.map(|status| encoded_string(&key(out::STATUS), status.name())),
             bands: Band::ALL.map(|band| encoded_string(&key(out::BAND), band.name())),
             budget: key(out::BUDGET),
@@ -150,11 +139,12 @@ pub(super) struct Constants {
 pub(super) struct ReceiptWriter {
     settings: EnrichSettings,
     keys: Keys,
+    figures: FigureWriter,
 }
 
 impl ReceiptWriter {
     pub(super) fn new(settings: &EnrichSettings) -> Self {
-        Self { settings: settings.clone(), keys: Keys::new(&settings.prefix) }
+        Self { settings: settings.clone(), keys: Keys::new(&settings.prefix), figures: FigureWriter::new(settings) }
     }
 
     /// Bytes of a usual receipt.
@@ -196,36 +186,11 @@ impl ReceiptWriter {
     }
 
     fn write_values(&self, out: &mut Vec<u8>, priced: &Priced, has_gen_ai_key: bool) {
-        let detail = self.settings.detail;
-        let estimate = &priced.estimate;
-        let co2e_g = estimate.co2e_g.value().get();
-        self.double(out, &self.keys.co2e[1], co2e_g);
-        if let Some(energy) = &estimate.energy_wh {
-            self.double(out, &self.keys.energy[1], energy.value().get());
+        self.figures.append(out, &priced.estimate, has_gen_ai_key);
+        if self.settings.detail >= Detail::Standard {
+            let band = Band::of(priced.estimate.co2e_g.value().get(), &self.settings.band_bounds_g);
+            out.extend_from_slice(&self.keys.bands[band as usize]);
         }
-        if has_gen_ai_key && self.settings.gen_ai_alias {
-            self.double(out, &self.keys.alias_co2e, co2e_g);
-            if let Some(energy) = &estimate.energy_wh {
-                self.double(out, &self.keys.alias_energy, energy.value().get());
-            }
-        }
-        if detail < Detail::Standard {
-            return;
-        }
-        self.bounds(out, &self.keys.co2e, estimate.co2e_g.low(), estimate.co2e_g.high());
-        if let Some(energy) = &estimate.energy_wh {
-            self.bounds(out, &self.keys.energy, energy.low(), energy.high());
-        }
-        if let Some(embodied) = &estimate.embodied_co2e_g {
-            self.double(out, &self.keys.embodied[1], embodied.value().get());
-            if detail == Detail::Full {
-                self.bounds(out, &self.keys.embodied, embodied.low(), embodied.high());
-            }
-        }
-        if let (Detail::Full, Some(water)) = (detail, &estimate.water_ml) {
-            self.double(out, &self.keys.water, water.value().get());
-        }
-        out.extend_from_slice(&self.keys.bands[Band::of(co2e_g, &self.settings.band_bounds_g) as usize]);
     }
 
     /// What does not depend on the call, only on model, match and place.
@@ -289,11 +254,6 @@ impl ReceiptWriter {
                 }
             }
         }
-    }
-
-    fn bounds<T: Quantity>(&self, out: &mut Vec<u8>, keys: &[DoubleKey; 3], low: T, high: T) {
-        self.double(out, &keys[0], low.get());
-        self.double(out, &keys[2], high.get());
     }
 
     fn double(&self, out: &mut Vec<u8>, key: &DoubleKey, value: f64) {

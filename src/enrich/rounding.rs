@@ -53,6 +53,8 @@ fn nearest_whole(number: f64) -> f64 {
 }
 
 /// By way of decimal digits: exact, and slower.
+#[cold]
+#[inline(never)]
 fn round_exactly(value: f64, digits: u8) -> f64 {
     format!("{value:.*e}", usize::from(digits.max(1)) - 1).parse().unwrap_or(value)
 }

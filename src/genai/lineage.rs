@@ -6,11 +6,10 @@ use std::hash::BuildHasher;
 
 use super::keyed::Keyed;
 use super::report::{SpanId, TraceId};
-use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, value, walk};
+use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, last_of, value, walk};
 
 /// `Span.parent_span_id`.
 const PARENT: u8 = 4;
-const PARENT_TAG: u8 = PARENT << 3 | 2;
 /// Steps that are climbed without a note of where one was: traces are seldom deeper within one request.
 const SHALLOW: usize = 16;
 
@@ -203,19 +202,7 @@ fn trailing_ids(span: &[u8]) -> Option<Ids> {
 /// The parent, wherever it stands.
 #[inline(never)]
 fn parent_behind(request: &[u8], rest: Extent) -> Result<Option<SpanId>, WireError> {
-    let (mut reader, mut parent_id) = (Reader::within(request, rest), None);
-    loop {
-        let before = reader;
-        match reader.plain_field() {
-            Some(PlainField { tag: PARENT_TAG, content }) => parent_id = SpanId::read(content),
-            Some(PlainField { tag, .. }) if tag >> 3 != PARENT => {}
-            _ => {
-                reader = before;
-                let Some((id, _)) = reader.find(PARENT)? else { return Ok(parent_id) };
-                parent_id = SpanId::read(id);
-            }
-        }
-    }
+    Ok(last_of(request, rest, PARENT)?.and_then(SpanId::read))
 }
 
 #[inline(never)]

@@ -2,8 +2,10 @@
 //! reports is bounded by counting them. Names are fingerprints: nothing that a sender wrote is kept.
 
 use std::cmp::Reverse;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::num::NonZeroU64;
+
+use super::keyed::Keyed;
 
 /// `trace_id`: 16 bytes, not all zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,16 +52,17 @@ impl SpanId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(NonZeroU64);
 
-/// Takes fingerprints; those of one source are comparable. Senders do not know its key, so they cannot make two names
+/// Takes fingerprints, which are comparable within a process. Senders do not know its key, so they cannot make two names
 /// collide.
-#[derive(Debug, Clone, Default)]
-pub struct Fingerprints(RandomState);
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fingerprints;
 
 impl Fingerprints {
     /// The fingerprint of a name.
     #[must_use]
-    pub fn of(&self, name: &str) -> Fingerprint {
-        Fingerprint(NonZeroU64::new(self.0.hash_one(name)).unwrap_or(NonZeroU64::MIN))
+    pub fn of(self, name: &str) -> Fingerprint {
+        // As bytes: their number is hashed, too.
+        Fingerprint(NonZeroU64::new(Keyed.hash_one(name.as_bytes())).unwrap_or(NonZeroU64::MIN))
     }
 }
 

@@ -6,7 +6,7 @@
 //! and each needle or set of needles. This costs about 20 an attribute, and an attribute has 45 bytes on average.
 
 use super::reader::{Extent, Field, Reader, Value, WireError, WireErrorKind, behind_short_field, short_content};
-use super::value::head_of_key;
+use super::value::{head_of_key, slice};
 
 /// `Span.attributes`, and `KeyValue.key`.
 const ATTRIBUTES: u32 = 9;
@@ -71,6 +71,48 @@ pub fn any_attribute(
         };
     }
     if rest.len() == behind { Ok(false) } else { any_attribute_slowly(request, span, is) }
+}
+
+/// The last field with the number `number` (1 to 15, not that of attributes), looked for at a glance.
+///
+/// # Errors
+/// [`WireError`], also where that field is not length-delimited.
+pub fn last_of(request: &[u8], span: Extent, number: u8) -> Result<Option<&[u8]>, WireError> {
+    let (Some(mut rest), Some(behind)) = (request.get(span.start..), request.len().checked_sub(span.end)) else {
+        return Ok(None);
+    };
+    let mut found = None;
+    loop {
+        rest = behind_keys_first(rest, behind, |_, _| false);
+        let Some(tag) = rest.first().filter(|_| rest.len() > behind) else { break };
+        let passed = if tag >> 3 == number { None } else { behind_field(rest, |_, _| false) };
+        rest = match passed {
+            Some(next) => next,
+            None => {
+                let at = Reader::within(request, Extent { start: request.len() - rest.len(), ..span });
+                let (field, behind) = at.any_field()?;
+                match field {
+                    Field { number: here, value: Value::Bytes(extent) } if here == u32::from(number) => {
+                        found = Some(slice(request, extent));
+                    }
+                    Field { number: here, .. } if here == u32::from(number) => {
+                        return Err(at.error(WireErrorKind::WrongWireType));
+                    }
+                    _ => {}
+                }
+                request.get(behind.offset()..).unwrap_or_default()
+            }
+        };
+    }
+    if rest.len() == behind {
+        return Ok(found);
+    }
+    // Something goes beyond the span: field by field it is found out.
+    let mut reader = Reader::within(request, span);
+    while let Some((content, _)) = reader.find(number)? {
+        found = Some(content);
+    }
+    Ok(found)
 }
 
 /// What stands behind a span's ids, name, kind and times where they stand in front in the usual order, as nearly always.

@@ -95,12 +95,12 @@ pub struct Field {
     pub value: Value,
 }
 
-/// A field as it is nearly always written: its tag in one byte, its content below 16 KiB.
+/// A field as it is nearly always written: its content below 16 KiB, its tag in one byte but for a span's flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlainField<'a> {
     /// Its number, and in the lowest three bits its wire type.
     pub tag: u8,
-    /// What has a length; of a time its eight bytes, of a varint its only byte.
+    /// What has a length; of a time its eight bytes, of a varint its only byte; of what has a number above 15 everything.
     pub content: &'a [u8],
 }
 
@@ -176,6 +176,8 @@ impl<'a> Reader<'a> {
             LENGTH_DELIMITED => short_content(behind)?,
             1 => behind.split_at_checked(8)?,
             0 if *behind.first()? < 0x80 => behind.split_at_checked(1)?,
+            // `Span.flags`.
+            0x85 if *behind.first()? == 1 => behind.split_at_checked(5)?,
             _ => return None,
         };
         self.rest = rest;

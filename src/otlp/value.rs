@@ -196,15 +196,21 @@ impl IntKey {
     /// Appends one `Span.attributes` field.
     #[inline]
     pub fn append(&self, out: &mut Vec<u8>, value: i64) {
-        let bits = value.cast_unsigned();
-        let value_len = 1 + varint_len_u64(bits);
+        let mut bits = value.cast_unsigned();
+        let int_len = varint_len_u64(bits);
         out.push(SPAN_ATTRIBUTE_TAG);
-        append_varint(out, (self.0.len() + 1 + value_len) as u64);
+        append_varint(out, (self.0.len() + 2 + int_len) as u64);
         out.extend_from_slice(&self.0);
-        // At most eleven: a varint of one byte.
-        append_varint(out, value_len as u64);
-        out.push(INT_TAG);
-        append_varint(out, bits);
+        // The value's length, at most eleven, its tag, and the integer.
+        let mut value = [0x80; 12];
+        value[0] = u8::try_from(1 + int_len).unwrap_or_default();
+        value[1] = INT_TAG;
+        for byte in value.iter_mut().skip(2).take(int_len) {
+            *byte |= (bits & 0x7f) as u8;
+            bits >>= 7;
+        }
+        value[1 + int_len] &= 0x7f;
+        out.extend_from_slice(&value[..2 + int_len]);
     }
 }
 

@@ -109,18 +109,13 @@ impl Memory {
     #[must_use]
     pub fn new(settings: MemorySettings) -> Self {
         let capacity = if settings.ttl.is_zero() { 0 } else { settings.max_bytes / Store::BYTES_A_REPORT };
-        Self {
-            names: Fingerprints::default(),
-            ttl: settings.ttl,
-            store: Store::new(capacity),
-            sightings: Sightings::default(),
-        }
+        Self { names: Fingerprints, ttl: settings.ttl, store: Store::new(capacity), sightings: Sightings::default() }
     }
 
     /// What takes the fingerprints that its reports are compared by.
     #[must_use]
     pub fn names(&self) -> Fingerprints {
-        self.names.clone()
+        self.names
     }
 
     /// How full it is.
