@@ -38,7 +38,7 @@ pub(super) fn from_json(text: &[u8]) -> Result<Bytes, String> {
 pub(super) fn check(request: &[u8]) -> Result<(), String> {
     let mut identified = 0u64;
     let spans = walk(request, |span| {
-        identified += u64::from(has_trace_id(request, &span));
+        identified += u64::from(has_trace_id(request, span));
         Ok(())
     });
     match spans {

@@ -140,7 +140,7 @@ impl Enricher {
             if let Some(roots) = &mut plan.roots
                 && !root::has_parent(request, at.span)?
             {
-                roots.push(at);
+                roots.push(*at);
             }
             if !tells(request, at.span, &self.keys)? {
                 return Ok(());
@@ -150,7 +150,7 @@ impl Enricher {
             plan.enriched_before += u64::from(is_enriched);
             let Some(role) = Role::of(&hits, &fields, &self.roles) else { return Ok(()) };
             let mut span = PlannedSpan {
-                at,
+                at: *at,
                 fields,
                 role,
                 has_gen_ai_key: hits.has_gen_ai_key(),

@@ -4,7 +4,7 @@
 use super::receipt::Band;
 use super::rounding::round_significant;
 use crate::otlp::value::{self, DoubleKey, IntKey, encoded_bool, encoded_string};
-use crate::otlp::{Extent, Reader, SpanAt, WireError, walk};
+use crate::otlp::{Extent, Reader, SpanAt, WireError, any_attribute, walk};
 use crate::semconv::out;
 use crate::trace::Range;
 use crate::trace::ledger::Account;
@@ -60,7 +60,7 @@ pub(super) fn find(request: &[u8]) -> Result<Vec<SpanAt>, WireError> {
     let mut roots = Vec::new();
     walk(request, |at| {
         if !has_parent(request, at.span)? {
-            roots.push(at);
+            roots.push(*at);
         }
         Ok(())
     })?;
@@ -126,15 +126,9 @@ impl RootWriter {
 
     /// Whether a root came with totals: they are another's, and stay alone.
     pub(super) fn has_totals(&self, request: &[u8], span: Extent) -> Result<bool, WireError> {
-        let mut reader = Reader::within(request, span);
-        let first = self.keys.family.as_bytes().first();
-        while let Some((pair_bytes, pair)) = reader.find(9)? {
-            let may_be = value::head_of_key(pair_bytes).is_none_or(|(head, _)| Some(&head) == first);
-            if may_be && value::key_value(request, pair)?.0.starts_with(self.keys.family.as_bytes()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let family = self.keys.family.as_bytes();
+        let may_be = |first, len| Some(&first) == family.first() && usize::from(len) >= family.len();
+        any_attribute(request, span, may_be, |key| key.starts_with(family))
     }
 
     /// Appends the totals of a trace. What is not known is left out.

@@ -2,9 +2,9 @@
 //! that leads there. Deep trees and cycles cost one step a span, since nothing is climbed twice.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 
-use super::keyed::Keyed;
+use super::keyed::{Keyed, KeyedHasher};
 use super::report::{SpanId, TraceId};
 use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, last_of, value, walk};
 
@@ -35,13 +35,19 @@ impl Lineage {
     /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`.
     pub fn read(request: &[u8], spans: usize, mut root: impl FnMut(SpanAt)) -> Result<Self, WireError> {
         let mut lineage = Self::with_capacity(spans);
+        let mut of_trace: Option<(TraceId, KeyedHasher)> = None;
         walk(request, |at| {
             let Ids { key, parent } = ids(request, at.span)?;
             if parent.is_none() {
-                root(at);
+                root(*at);
             }
             if let Some(key) = key {
-                lineage.insert(key, parent);
+                // Spans of one trace often follow each other.
+                let hasher = match of_trace {
+                    Some((known, hasher)) if known == key.0 => hasher,
+                    _ => of_trace.insert((key.0, hasher_of(key.0))).1,
+                };
+                lineage.insert(key, parent, hash_of(hasher, key.1));
             }
             Ok(())
         })?;
@@ -54,11 +60,11 @@ impl Lineage {
 
     /// Of a span that is there twice the last counts.
     #[inline]
-    fn insert(&mut self, key: SpanKey, parent: Option<SpanId>) {
+    fn insert(&mut self, key: SpanKey, parent: Option<SpanId>, hash: u64) {
         if 2 * self.spans.len() >= self.slots.len() {
             self.grow();
         }
-        let slot = self.slot(key);
+        let slot = self.slot(key, hash);
         match self.slots.get(slot).and_then(|at| self.spans.get_mut((*at as usize).wrapping_sub(1))) {
             Some(known) => known.1 = parent,
             None => {
@@ -72,9 +78,9 @@ impl Lineage {
 
     /// The slot of a span: its own, or the free one that is its.
     #[inline]
-    fn slot(&self, key: SpanKey) -> usize {
+    fn slot(&self, key: SpanKey, hash: u64) -> usize {
         let mask = self.slots.len().wrapping_sub(1);
-        let mut slot = usize::try_from(Keyed.hash_one(key)).unwrap_or_default() & mask;
+        let mut slot = usize::try_from(hash).unwrap_or_default() & mask;
         while let Some(at) = self.slots.get(slot)
             && let Some((known, _)) = self.spans.get((*at as usize).wrapping_sub(1))
             && *known != key
@@ -88,13 +94,15 @@ impl Lineage {
     fn grow(&mut self) {
         let spans = std::mem::take(&mut self.spans);
         *self = Self::with_capacity(2 * spans.len());
-        spans.into_iter().for_each(|(key, parent)| self.insert(key, parent));
+        spans.into_iter().for_each(|(key, parent)| {
+            self.insert(key, parent, hash_of(hasher_of(key.0), key.1));
+        });
     }
 
     /// Of a span in the request its parent, where it has one.
     #[inline]
     fn get(&self, key: SpanKey) -> Option<Option<SpanId>> {
-        let at = *self.slots.get(self.slot(key))?;
+        let at = *self.slots.get(self.slot(key, hash_of(hasher_of(key.0), key.1)))?;
         self.spans.get((at as usize).wrapping_sub(1)).map(|(_, parent)| *parent)
     }
 
@@ -150,6 +158,20 @@ impl Lineage {
     pub fn spans(&self) -> impl Iterator<Item = SpanKey> {
         self.spans.iter().map(|(key, _)| *key)
     }
+}
+
+/// The hash of a span's key: what its trace brings to it, and then the whole.
+#[inline]
+fn hasher_of(trace_id: TraceId) -> KeyedHasher {
+    let mut hasher = Keyed.build_hasher();
+    trace_id.hash(&mut hasher);
+    hasher
+}
+
+#[inline]
+fn hash_of(mut of_trace: KeyedHasher, span_id: SpanId) -> u64 {
+    span_id.hash(&mut of_trace);
+    of_trace.finish()
 }
 
 /// The ids of one span, as far as they are valid.

@@ -1,6 +1,8 @@
 //! One span read from its bytes: the fields that counting needs, and the attributes that mean something. One pass,
 //! nothing copied, nothing allocated for spans without such attributes.
 
+use std::cell::Cell;
+
 use smallvec::SmallVec;
 
 use super::keys::{KeyTable, Meaning};
@@ -13,21 +15,23 @@ const KIND_CLIENT: u64 = 3;
 const STATUS_ERROR: u64 = 2;
 
 /// An attribute that means something: what, its rank in its list, and its value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Hit<'a> {
     key: &'a [u8],
     meaning: Meaning,
     rank: u8,
     /// An `AnyValue`.
     value: &'a [u8],
+    /// The non-empty string in it, where that has been found out.
+    text: Cell<Option<&'a str>>,
 }
 
 /// The attributes of one span that mean something, in the order of the wire. Reused from span to span.
 #[derive(Debug, Default)]
 pub struct Hits<'a> {
-    hits: SmallVec<[Hit<'a>; 32]>,
+    hits: Vec<Hit<'a>>,
     /// Those of the span before: spans of one scope follow each other, and often have the same keys in the same order.
-    before: SmallVec<[Hit<'a>; 32]>,
+    before: Vec<Hit<'a>>,
     /// By meaning, which of the first attributes have it: bit n for the nth.
     places: [u32; Meaning::MANY],
     /// A bit for each meaning that some attribute has.
@@ -201,7 +205,7 @@ impl<'a> Hits<'a> {
             // Beyond the first 32 nothing is left of the bit.
             self.places[meaning as usize] |=
                 u32::try_from(self.hits.len()).ok().and_then(|at| 1u32.checked_shl(at)).unwrap_or_default();
-            self.hits.push(Hit { key, meaning, rank, value });
+            self.hits.push(Hit { key, meaning, rank, value, text: Cell::new(None) });
         }
     }
 
@@ -220,14 +224,14 @@ impl<'a> Hits<'a> {
     /// The first non-empty string with this meaning, by rank, then by order. Strings that are not UTF-8 are passed over.
     #[must_use]
     pub fn string(&self, meaning: Meaning) -> Option<&'a str> {
-        self.first(meaning, non_empty_string)
+        self.first(meaning, |at, hit| self.text(at, hit))
     }
 
     /// Every non-empty string with this meaning, by rank, then by order.
     #[must_use]
     pub fn strings(&self, meaning: Meaning) -> SmallVec<[&'a str; 4]> {
         let mut ranked: SmallVec<[(u8, &str); 4]> = SmallVec::new();
-        self.each(meaning, |hit| ranked.extend(non_empty_string(hit.value).map(|string| (hit.rank, string))));
+        self.each(meaning, |at, hit| ranked.extend(self.text(at, hit).map(|string| (hit.rank, string))));
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, string)| string).collect()
     }
@@ -235,8 +239,19 @@ impl<'a> Hits<'a> {
     /// Whether an attribute with this key has a value that `holds`: `None` for one that is no string.
     pub fn any_at(&self, key: (Meaning, u8), holds: impl Fn(Option<&str>) -> bool) -> bool {
         let mut any = false;
-        self.each(key.0, |hit| any = any || (hit.rank == key.1 && holds(non_empty_string(hit.value))));
+        self.each(key.0, |at, hit| any = any || (hit.rank == key.1 && holds(self.text(at, hit))));
         any
+    }
+
+    /// The non-empty string in an attribute: what was one in the span before is one here.
+    fn text(&self, at: usize, hit: &Hit<'a>) -> Option<&'a str> {
+        if let Some(text) = hit.text.get() {
+            return Some(text);
+        }
+        let before = self.before.get(at).filter(|before| before.value == hit.value);
+        let text = before.and_then(|before| before.text.get()).or_else(|| non_empty_string(hit.value))?;
+        hit.text.set(Some(text));
+        Some(text)
     }
 
     /// Appends every attribute with one of `meanings` as it came, in the order of the wire, so that what is read from them
@@ -253,22 +268,22 @@ impl<'a> Hits<'a> {
 
     /// The first value with this meaning that `parse` takes, by rank, then by order.
     pub fn parse<T>(&self, meaning: Meaning, parse: impl Fn(Any<'a>) -> Option<T>) -> Option<T> {
-        self.first(meaning, |value| value::any_in(value).and_then(&parse))
+        self.first(meaning, |_, hit| value::any_in(hit.value).and_then(&parse))
     }
 
     /// Every value with this meaning that can be read, by rank, then by order.
     pub fn values(&self, meaning: Meaning) -> SmallVec<[Any<'a>; 4]> {
         let mut ranked: SmallVec<[(u8, Any<'a>); 4]> = SmallVec::new();
-        self.each(meaning, |hit| ranked.extend(value::any_in(hit.value).map(|any| (hit.rank, any))));
+        self.each(meaning, |_, hit| ranked.extend(value::any_in(hit.value).map(|any| (hit.rank, any))));
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, any)| any).collect()
     }
 
-    fn first<T>(&self, meaning: Meaning, read: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
+    fn first<T>(&self, meaning: Meaning, read: impl Fn(usize, &Hit<'a>) -> Option<T>) -> Option<T> {
         let mut best: Option<(u8, T)> = None;
-        self.each(meaning, |hit| {
+        self.each(meaning, |at, hit| {
             if best.as_ref().is_none_or(|(rank, _)| hit.rank < *rank)
-                && let Some(value) = read(hit.value)
+                && let Some(value) = read(at, hit)
             {
                 best = Some((hit.rank, value));
             }
@@ -276,18 +291,21 @@ impl<'a> Hits<'a> {
         best.map(|(_, value)| value)
     }
 
-    /// Goes over the attributes with this meaning, in the order of the wire.
+    /// Goes over the attributes with this meaning, in the order of the wire: the place of each, and it.
     #[inline(always)]
-    fn each(&self, meaning: Meaning, mut with: impl FnMut(&Hit<'a>)) {
+    fn each(&self, meaning: Meaning, mut with: impl FnMut(usize, &Hit<'a>)) {
         let mut places = self.places[meaning as usize];
         while places != 0 {
-            if let Some(hit) = self.hits.get(places.trailing_zeros() as usize) {
-                with(hit);
+            let at = places.trailing_zeros() as usize;
+            if let Some(hit) = self.hits.get(at) {
+                with(at, hit);
             }
             places &= places - 1;
         }
-        let rest = self.hits.get(32..).unwrap_or_default();
-        rest.iter().filter(|hit| hit.meaning == meaning).for_each(with);
+        if self.hits.len() > 32 {
+            let rest = self.hits.iter().enumerate().skip(32);
+            rest.filter(|(_, hit)| hit.meaning == meaning).for_each(|(at, hit)| with(at, hit));
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! and each needle or set of needles. This costs about 20 an attribute, and an attribute has 45 bytes on average.
 
 use super::reader::{Extent, Field, Reader, Value, WireError, WireErrorKind, behind_short_field, short_content};
-use super::value::{head_of_key, slice};
+use super::value::{head_of_key, plain_key_value, slice};
 
 /// `Span.attributes`, and `KeyValue.key`.
 const ATTRIBUTES: u32 = 9;
@@ -62,6 +62,15 @@ pub fn any_attribute(
         rest = match behind_field(rest, &may_be) {
             Some(next) => next,
             None => {
+                if let Some((key, next)) = plain_key(rest)
+                    && next.len() >= behind
+                {
+                    if is(key) {
+                        return Ok(true);
+                    }
+                    rest = next;
+                    continue;
+                }
                 let mut reader = Reader::within(request, Extent { start: request.len() - rest.len(), ..span });
                 if is_here(request, &mut reader, &is)? {
                     return Ok(true);
@@ -191,6 +200,14 @@ fn behind_field(rest: &[u8], may_be: impl Fn(u8, u8) -> bool) -> Option<&[u8]> {
         _ if tag < 8 || u32::from(tag >> 3) == ATTRIBUTES => None,
         _ => behind_short_field(tag, content),
     }
+}
+
+/// The key of an attribute in a usual form, and what stands behind it.
+#[inline(always)]
+fn plain_key(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [ATTRIBUTE, content @ ..] = rest else { return None };
+    let (pair, behind) = short_content(content)?;
+    Some((plain_key_value(pair)?.0, behind))
 }
 
 /// Reads one field, however it is written, and says whether it is an attribute whose key `is` one of some.

@@ -45,15 +45,17 @@ impl SpanAt {
 ///
 /// # Errors
 /// [`WireError`] for bytes that are no `ExportTraceServiceRequest`, or what `visit` returns.
-pub fn walk(request: &[u8], mut visit: impl FnMut(SpanAt) -> Result<(), WireError>) -> Result<u64, WireError> {
+pub fn walk(request: &[u8], mut visit: impl FnMut(&SpanAt) -> Result<(), WireError>) -> Result<u64, WireError> {
     let mut spans = 0u64;
     each(Reader::new(request), RESOURCE_ITEMS, |resource_spans| {
         let resource = last(Reader::within(request, resource_spans), RESOURCE)?;
         each(Reader::within(request, resource_spans), SCOPE_ITEMS, |scope_spans| {
             let mut reader = Reader::within(request, scope_spans);
+            let mut at = SpanAt { resource_spans, scope_spans, span: scope_spans, resource };
             while let Some((_, span)) = reader.find_beside(ITEMS, SCOPE)? {
                 spans += 1;
-                visit(SpanAt { resource_spans, scope_spans, span, resource })?;
+                at.span = span;
+                visit(&at)?;
             }
             Ok(())
         })
