@@ -18,7 +18,7 @@ const WATER: usize = 9;
 const ALIAS: [(&str, usize); 2] = [(out::ALIAS_CO2E_G, CO2E[1]), (out::ALIAS_ENERGY_WH, ENERGY[1])];
 
 /// Every key with the prefix in front, in the order of [`Figures`].
-const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 10] = [
     out::CO2E_LOW_G,
     out::CO2E_G,
     out::CO2E_HIGH_G,

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::Enricher;
 use super::comparison;
+use super::figures::KEYS;
 use super::labels::Text;
 use super::plan::{Plan, PlannedSpan};
 use super::root;
@@ -16,7 +17,6 @@ use super::terms::{Asked, Terms};
 use crate::genai::{Claims, Keyed, Memory, SpanId, Status, TraceId};
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value, WireError};
-use crate::semconv::out;
 use crate::trace::Range;
 use crate::trace::ledger::{
     Account, Call, Figures, Gap, Ledger, LedgerLevel, LedgerSettings, PassedRoot, Share, Standing, TraceKey,
@@ -286,32 +286,21 @@ impl Enricher {
 
     /// The values that stand on a span that came enriched.
     fn written(&self, request: &[u8], span: Extent) -> Figures {
-        let mut numbers = [None; 9];
-        let keys = [
-            out::CO2E_LOW_G,
-            out::CO2E_G,
-            out::CO2E_HIGH_G,
-            out::ENERGY_LOW_WH,
-            out::ENERGY_WH,
-            out::ENERGY_HIGH_WH,
-            out::EMBODIED_CO2E_LOW_G,
-            out::EMBODIED_CO2E_G,
-            out::EMBODIED_CO2E_HIGH_G,
-        ];
+        let mut numbers = [None; KEYS.len()];
         let mut reader = Reader::within(request, span);
         while let Ok(Some((_, pair))) = reader.find(9) {
             if let Ok((key, Some(found))) = value::key_value(request, pair)
                 && let Some(key) = key.strip_prefix(self.prefix.as_bytes())
-                && let Some(at) = keys.iter().position(|known| known.as_bytes() == key)
+                && let Some(at) = KEYS.iter().position(|known| known.as_bytes() == key)
                 && let Ok(Any::Double(number)) = value::any(request, found)
                 && let Some(place) = numbers.get_mut(at)
             {
                 *place = Some(number).filter(|number| number.is_finite() && *number >= 0.0);
             }
         }
-        let [co2e @ .., _, _, _, _, _, _] = numbers;
-        let [_, _, _, energy @ .., _, _, _] = numbers;
-        let [_, _, _, _, _, _, embodied @ ..] = numbers;
+        let [co2e @ .., _, _, _, _, _, _, _] = numbers;
+        let [_, _, _, energy @ .., _, _, _, _] = numbers;
+        let [_, _, _, _, _, _, embodied @ .., _] = numbers;
         let range = |[low, value, high]: [Option<f64>; 3]| Some(Range { low, value: value?, high });
         Figures { co2e_g: range(co2e), energy_wh: range(energy), embodied_co2e_g: range(embodied) }
     }

@@ -14,17 +14,22 @@ pub fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).env_clear().stdin(Stdio::null()).output().unwrap()
 }
 
-/// Runs a command whose output nobody reads to its end: the exit code, and what was on standard error.
-#[allow(dead_code, reason = "of commands, not of the service")]
-pub fn closed_early(arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = Command::new(BINARY)
+/// Starts a command, in an empty environment as well; its output is to be read.
+fn started(arguments: &[&str]) -> Child {
+    Command::new(BINARY)
         .args(arguments)
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs a command whose output nobody reads to its end: the exit code, and what was on standard error.
+#[allow(dead_code, reason = "of commands, not of the service")]
+pub fn closed_early(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut child = started(arguments);
     drop(child.stdout.take());
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -45,14 +50,7 @@ impl Service {
 
     /// Any other command that runs until it is told to stop.
     pub fn with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(BINARY)
-            .args(arguments)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = started(arguments);
         let (sender, log) = mpsc::channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
