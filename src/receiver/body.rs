@@ -233,17 +233,26 @@ pub(super) async fn unpacked(
     limit: usize,
     place: &Place,
 ) -> Result<Payload, Rejection> {
-    if let Some(payload) = at_once(encoding, &body, limit.min(INLINE_INFLATED), place) {
-        return Ok(payload);
+    let short = limit.min(INLINE_INFLATED);
+    if encoding.announced(&body).is_some_and(|announced| announced <= short) {
+        return match at_once(encoding, &body, short, place) {
+            Some(payload) => Ok(payload),
+            None => off_thread(body.len(), place, move |place| in_pieces(encoding, body, limit, place)).await,
+        };
     }
     off_thread(body.len(), place, move |place| inflate(encoding, body, limit, place)).await
 }
 
 /// Inflates `body` to at most `limit` bytes, as far as there is memory for it.
 pub(super) fn inflate(encoding: Encoding, body: Bytes, limit: usize, place: &Place) -> Result<Payload, Rejection> {
-    if let Some(payload) = at_once(encoding, &body, limit, place) {
-        return Ok(payload);
+    match at_once(encoding, &body, limit, place) {
+        Some(payload) => Ok(payload),
+        None => in_pieces(encoding, body, limit, place),
     }
+}
+
+/// The same, whatever the body says to hold.
+fn in_pieces(encoding: Encoding, body: Bytes, limit: usize, place: &Place) -> Result<Payload, Rejection> {
     let compressed = body.len().saturating_mul(COMPRESSED_COST);
     let body = encoding.inflate_within(body, limit, |capacity| {
         place.hold(compressed.saturating_add(capacity.saturating_mul(INFLATING_COST)))

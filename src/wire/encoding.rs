@@ -270,7 +270,12 @@ mod tests {
         let body = Bytes::from("grams per trace ".repeat(1000));
         let gzip = Encoding::Gzip.deflate(&body, 1).unwrap();
         let zstd = Bytes::from(zstd::bulk::compress(&body, 1).unwrap());
-        for (encoding, deflated) in [(Encoding::Gzip, gzip), (Encoding::Zstd, zstd)] {
+        let other = Bytes::from("spans per gram, ".repeat(1000));
+        let other_gzip = Encoding::Gzip.deflate(&other, 1).unwrap();
+        let other_zstd = Bytes::from(zstd::bulk::compress(&other, 1).unwrap());
+        for (encoding, deflated, other) in [(Encoding::Gzip, gzip, other_gzip), (Encoding::Zstd, zstd, other_zstd)] {
+            let both = [&deflated[..], &other].concat();
+            assert_eq!(encoding.inflate_at_once(&both, 16_000), None, "{encoding:?}, two of one length");
             assert_eq!(encoding.announced(&deflated), Some(16_000), "{encoding:?}");
             assert_eq!(encoding.inflate_at_once(&deflated, 16_000), Some(body.clone()), "{encoding:?}");
             for (len, wrong) in [(15_999, deflated.clone()), (16_001, deflated.clone()), (16_000, deflated.slice(1..))]

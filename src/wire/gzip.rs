@@ -4,7 +4,7 @@
 use std::io;
 
 use bytes::Bytes;
-use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use libdeflater::{CompressionLvl, Compressor, Decompressor, crc32};
 use memchr::memmem;
 
 /// Bytes before the compressed ones, at least.
@@ -23,20 +23,24 @@ pub(super) fn announced(body: &[u8]) -> Option<usize> {
 
 /// What a body of one member holds, where that is `len` bytes.
 pub(super) fn inflate(body: &[u8], len: usize) -> Option<Bytes> {
-    if !ends_with_its_only_trailer(body) {
+    let (_, trailer) = body.split_last_chunk::<TRAILER_LEN>()?;
+    if !stands_at_the_end_alone(body, trailer) {
         return None;
     }
     let mut out = vec![0; len];
     let inflated = Decompressor::new().gzip_decompress(body, &mut out).ok()?;
-    (inflated == len).then(|| out.into())
+    (inflated == len && is_trailer_of(trailer, &out)).then(|| out.into())
 }
 
-/// The decompressor stops behind the first member, and does not say where that was. It has compared the trailer there
-/// with what came out; where the last eight bytes stand nowhere else, that trailer was they.
-fn ends_with_its_only_trailer(body: &[u8]) -> bool {
-    let Some((_, trailer)) = body.split_last_chunk::<TRAILER_LEN>() else { return false };
+/// The decompressor stops behind the first member, and does not say where that was. It has found the trailer of what came
+/// out there; where the last eight bytes are that trailer, too, and stand nowhere else, that was the end.
+fn stands_at_the_end_alone(body: &[u8], trailer: &[u8; TRAILER_LEN]) -> bool {
     let rest = body.get(HEADER_LEN..).unwrap_or_default();
     memmem::find(rest, trailer).is_some_and(|at| at + TRAILER_LEN == rest.len())
+}
+
+fn is_trailer_of(trailer: &[u8; TRAILER_LEN], out: &[u8]) -> bool {
+    trailer.first_chunk().is_some_and(|checksum| u32::from_le_bytes(*checksum) == crc32(out))
 }
 
 /// One member, at a level from 1 to 9.
@@ -70,5 +74,12 @@ mod tests {
         assert_eq!(inflate(&member, 15).as_deref(), Some(&b"grams per trace"[..]));
         assert_eq!(inflate(&[&member[..], trailer].concat(), 15), None);
         assert_eq!(inflate(&[&member[..], b"x", trailer].concat(), 15), None);
+    }
+
+    #[test]
+    fn whatever_else_follows_the_first_member_is_found() {
+        let [one, other] = [b"grams per trace", b"grams per spans"].map(|text| deflate(text, 1).unwrap());
+        assert_eq!(inflate(&[&one[..], &other].concat(), 15), None, "another member of the same length");
+        assert_eq!(inflate(&[&one[..], b"junk", &15u32.to_le_bytes()].concat(), 15), None, "the length alone");
     }
 }
