@@ -79,13 +79,14 @@ impl Hasher for KeyedHasher {
         self.write_u64(number.cast_unsigned() as u64);
     }
 
-    /// Of strings of bytes the length is hashed first, so zeros may fill the last word.
+    /// Of strings no length is hashed before: a last word that is not full has a one behind its bytes, so that zeros at
+    /// the end tell two apart, too.
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
         if !rest.is_empty() {
-            self.write_u64(filled(rest));
+            self.write_u64(filled(rest) | 1 << (8 * rest.len()));
         }
     }
 
@@ -165,6 +166,13 @@ mod tests {
         let all = [long.clone(), swapped(0, WORDS), swapped(1, 2 * WORDS), swapped(3, 1999), long[1..].to_vec()];
         let hashes: HashSet<u64> = all.iter().map(|bytes| Keyed.hash_one(bytes)).collect();
         assert_eq!(hashes.len(), all.len());
+    }
+
+    #[test]
+    fn zeros_at_the_end_make_another_string() {
+        let all = ["", "a", "a\0", "a\0\0", "a\0\0\0\0\0\0\0", "a\0\0\0\0\0\0\0\0", "\0", "a\x01"];
+        assert_eq!(all.iter().map(|text| Keyed.hash_one(text)).collect::<HashSet<_>>().len(), all.len());
+        assert_eq!(all.iter().map(|text| Keyed.hash_one(text.as_bytes())).collect::<HashSet<_>>().len(), all.len());
     }
 
     #[test]
