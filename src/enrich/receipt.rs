@@ -126,7 +126,7 @@ const MAX_CONSTANTS: usize = 64;
 pub(super) const NO_MATCH: &str = "none";
 
 /// What a constant part depends on.
-type ConstantKey = (Option<ModelId>, Option<Match>, Place, Option<std::mem::Discriminant<Metered>>);
+type ConstantKey = (Option<ModelId>, Option<Match>, Place, Option<std::mem::Discriminant<Metered>>, bool);
 
 /// Constant parts of receipts that were encoded for this request already.
 #[derive(Debug, Default)]
@@ -264,7 +264,8 @@ impl ReceiptWriter {
 impl Constants {
     fn append(&mut self, out: &mut Vec<u8>, priced: &Priced, encode: impl FnOnce(&mut Vec<u8>)) {
         let metered = priced.call.metered.as_ref().map(std::mem::discriminant);
-        let key = (priced.call.model, priced.matched, priced.place(), metered);
+        // A meter's boundary decides whether there is a PUE.
+        let key = (priced.call.model, priced.matched, priced.place(), metered, priced.estimate.pue.is_some());
         if let Some((_, bytes)) = self.encoded.iter().find(|(known, _)| *known == key) {
             out.extend_from_slice(bytes);
             return;

@@ -73,7 +73,8 @@ pub(super) struct Shared {
     names: HashMap<u64, Arc<str>, Hashed>,
 }
 
-type TermsKey = Option<(Option<ModelId>, Option<Match>, Place, bool)>;
+/// Model, match and place; whether energy was metered, and whether a PUE was applied, which a meter's boundary decides.
+type TermsKey = Option<(Option<ModelId>, Option<Match>, Place, bool, bool)>;
 
 /// What a span says of its model.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +106,7 @@ impl Shared {
         new
     }
 
-    /// The terms of a call, and the bytes that they take where no other call shares them; else 0.
+    /// The terms of a call, and the bytes that they take where no call before shared them; else 0.
     pub(super) fn terms(
         &mut self,
         priced: Option<&Priced>,
@@ -114,11 +115,12 @@ impl Shared {
     ) -> (Arc<Terms>, u32) {
         // What was metered for one call is shared by no other.
         if priced.is_some_and(|priced| matches!(priced.call.metered, Some(Metered::Call(_)))) {
-            let own = Arc::new(self.build(priced, asked, (registry, method)));
-            let bytes = u32::try_from(own.bytes()).unwrap_or(u32::MAX);
-            return (own, bytes);
+            return with_bytes(self.build(priced, asked, (registry, method)));
         }
-        let of = |priced: &Priced| (priced.call.model, priced.matched, priced.place(), priced.call.metered.is_some());
+        let of = |priced: &Priced| {
+            let is_metered = priced.call.metered.is_some();
+            (priced.call.model, priced.matched, priced.place(), is_metered, priced.estimate.pue.is_some())
+        };
         let key = (priced.map(of), Keyed.hash_one((asked.name.map(shortened), asked.provider.map(shortened))));
         if let Some(known) = self.terms.get(&key) {
             return (Arc::clone(known), 0);
@@ -126,9 +128,9 @@ impl Shared {
         if self.terms.len() >= MAX_SHARED {
             self.terms.clear();
         }
-        let new = Arc::new(self.build(priced, asked, (registry, method)));
+        let (new, bytes) = with_bytes(self.build(priced, asked, (registry, method)));
         self.terms.insert(key, Arc::clone(&new));
-        (new, 0)
+        (new, bytes)
     }
 
     fn build(
@@ -161,6 +163,11 @@ impl Shared {
             pue: estimate.and_then(|estimate| estimate.pue.as_ref()).map(|pue| pue.value().get()),
         }
     }
+}
+
+fn with_bytes(terms: Terms) -> (Arc<Terms>, u32) {
+    let bytes = u32::try_from(terms.bytes()).unwrap_or(u32::MAX);
+    (Arc::new(terms), bytes)
 }
 
 /// At most [`MAX_NAME`] bytes of a name.
