@@ -136,7 +136,7 @@ impl Enricher {
         if self.traces().has_traces() {
             plan.roots = Some(Vec::new());
         }
-        plan.total = walk(request, |at| {
+        let total = walk(request, |at| {
             if let Some(roots) = &mut plan.roots
                 && !root::has_parent(request, at.span)?
             {
@@ -174,11 +174,13 @@ impl Enricher {
             }
             plan.spans.push(span);
             Ok(())
-        })?;
+        });
+        // Also behind a request that is broken: what is known stays so.
         if let Some(mut known) = known {
             known.note_spans(plan.spans.len());
             self.known.put(known);
         }
+        plan.total = total?;
         Ok(plan)
     }
 
