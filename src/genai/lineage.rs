@@ -1,5 +1,5 @@
 //! Who is above whom among the spans of one request. Knows ids alone; of what lies beyond the request only the one id
-//! that leads there. Deep trees and cycles cost one step a span, since nothing is climbed twice.
+//! that leads there. Deep trees and cycles cost a few steps a span: beyond those nothing is climbed twice.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -262,9 +262,14 @@ mod tests {
         out
     }
 
+    /// One whose length takes two bytes.
+    fn long_key() -> String {
+        "g".repeat(130)
+    }
+
     /// A key and a value, in either order, now and then with a key that is looked for.
     fn attribute() -> impl Strategy<Value = Vec<u8>> {
-        let key = prop_oneof![8 => "[a-h]{0,9}", 1 => Just("gen_ai.x".to_owned()), 1 => "[g-h]{120,140}"];
+        let key = prop_oneof![8 => "[a-h]{0,9}", 1 => Just("gen_ai.x".to_owned()), 1 => "[g-h]{120,140}", 1 => Just(long_key())];
         let value = prop_oneof![4 => prop::collection::vec(any::<u8>(), 0..20), 1 => Just(vec![7; 200])];
         (key, value, any::<bool>()).prop_map(|(key, value, key_first)| {
             let (key, value) = (delimited(1, key.as_bytes()), delimited(2, &delimited(1, &value)));
@@ -321,7 +326,7 @@ mod tests {
             let request = [vec![0x4a; before], span.clone(), vec![0x4a; behind]].concat();
             let extent = Extent { prefix: before, start: before, end: before + span.len() };
             let may_be = |first, len: u8| first == b'g' && (len == 8 || len == 7);
-            let is = |key: &[u8]| key == b"gen_ai.x" || key == b"ggggggg";
+            let is = |key: &[u8]| key == b"gen_ai.x" || key == b"ggggggg" || key == long_key().as_bytes();
             let glance = any_attribute(&request, extent, may_be, is);
             match (read(&request, extent, is), glance) {
                 // Inside attributes that cannot be one of those nothing is looked at: what is broken there goes unseen, or is

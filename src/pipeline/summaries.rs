@@ -168,7 +168,8 @@ impl Round {
         due
     }
 
-    /// Sends the summaries of each pipeline on its way, all of them at once: a backend that is slow holds up its own.
+    /// Sends the summaries of each pipeline on its way, all of them at once, and waits for the slowest: until then nobody
+    /// looks for more.
     async fn send(&self, due: Vec<Summary>) {
         let mut sends = JoinSet::new();
         for of_way in due.chunk_by(|one, other| one.route == other.route) {
