@@ -9,16 +9,12 @@
 //! was acknowledged is booked: in the counters of [`telemetry`], in each [`budget`] that it fits, and in the ledger of
 //! [`trace`], by which the totals of roots and the answers of the lookup API are made.
 //! # The modules
-//! [`units`] and [`semconv`] are the words that all of them use: quantities, and attribute keys; [`keyed`] hashes ids. [`trace`] reads receipts
-//! back, for people. [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`]
-//! builds a service from it; [`cli`] holds the commands. [`budget`] holds limits against
-//! what was booked, [`store`] keeps that on disk, [`alerts`] tells of it, [`telemetry`] counts and logs, [`admin`] serves health and
-//! metrics. Who may import whom is a table that a test holds the tree to.
-//! [`units`], [`semconv`] and [`hex`] are the words that all of them use: quantities, attribute keys, ids. [`trace`] holds
-//! what is known of traces: the ledger of a running service, and receipts read back for people. [`document`] reads files
-//! that users write, with their lines; [`config`] is the configuration; [`app`] builds a service from it; [`cli`] holds the
-//! commands. [`budget`] holds limits against what was booked, [`telemetry`] counts and logs, [`admin`] serves health,
-//! metrics, and the lookup API with its page. Who may import whom is a table that a test holds the tree to.
+//! [`units`], [`semconv`] and [`hex`] are the words that all of them use: quantities, attribute keys, ids; [`keyed`] hashes
+//! ids. [`trace`] holds what is known of traces: the ledger of a running service, and receipts read back for people.
+//! [`document`] reads files that users write, with their lines; [`config`] is the configuration; [`app`] builds a service
+//! from it; [`cli`] holds the commands. [`budget`] holds limits against what was booked, [`store`] keeps that on disk, and
+//! [`alerts`] tells of it; [`telemetry`] counts and logs, [`admin`] serves health, metrics, and the lookup API with its
+//! page. Who may import whom is a table that a test holds the tree to.
 
 pub mod admin;
 pub mod alerts;

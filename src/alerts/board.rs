@@ -73,17 +73,22 @@ impl Board {
         self.ended.insert(key, Ended { budget, status, what: change.what, since: change.since, at: *at });
     }
 
-    /// Whether it is time to tell. A clock that was set back does not make it wait longer.
-    pub(super) fn is_due(&self, now: UnixMs) -> bool {
-        let Some((tried, wait)) = self.tried else { return true };
-        let waits = if self.is_news && self.failures == 0 { 0 } else { wait };
-        now.abs_diff(tried) >= waits.unsigned_abs()
+    /// Whether it is time to tell; what is news from then on is told another time. A clock that was set back does not make
+    /// it wait longer.
+    pub(super) fn is_due(&mut self, now: UnixMs) -> bool {
+        if let Some((tried, wait)) = self.tried {
+            let waits = if self.is_news && self.failures == 0 { 0 } else { wait };
+            if now.abs_diff(tried) < waits.unsigned_abs() {
+                return false;
+            }
+        }
+        self.is_news = false;
+        true
     }
 
     /// What is to be told now.
     pub(super) fn push(&mut self, firing: &[Firing], now: UnixMs) -> Push {
         self.ended.retain(|_, ended| now.saturating_sub(ended.at) < TOLD_MS);
-        self.is_news = false;
         self.tried = Some((now, RESEND_MS));
         let link = self.link.as_deref();
         let mut push = Push::default();

@@ -92,7 +92,8 @@ pub(super) fn alert(
     let mut alert = json!({
         "labels": labels,
         "annotations": { "summary": summary(budget, alarm, times.is_firing), "description": description(budget, status) },
-        "startsAt": time(times.since),
+        // A clock that was set back would have it end before it began, which Alertmanager refuses.
+        "startsAt": time(times.since.min(times.ends)),
         "endsAt": time(times.ends),
     });
     if let (Some(link), Some(alert)) = (link, alert.as_object_mut()) {

@@ -8,7 +8,6 @@ mod outbox;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::budget::{Budgets, News, UnixMs, unix_ms};
 use crate::exporter::{ExporterBuildError, Posted, Poster, PosterSettings};
+use crate::hex;
 use crate::telemetry::{Metrics, TargetMetrics, Telling};
 use board::Board;
 use outbox::Outbox;
@@ -181,6 +181,7 @@ async fn push(board: Arc<Mutex<Board>>, poster: Poster, budgets: Budgets, metric
         let push = lock(&board).push(&firing, now());
         metrics.waiting(push.ended());
         if push.alerts.is_empty() {
+            lock(&board).pushed(&push, true, now());
             continue;
         }
         let many = push.alerts.len();
@@ -215,12 +216,7 @@ async fn call((outbox, poster): (Arc<Mutex<Outbox>>, Poster), key: Option<hmac::
 
 /// `sha256=` and the HMAC of the body in hex.
 fn signed(key: &hmac::Key, body: &Bytes) -> String {
-    let mut signature = "sha256=".to_owned();
-    for byte in hmac::sign(key, body).as_ref() {
-        // Writing to a String cannot fail.
-        let _ = write!(signature, "{byte:02x}");
-    }
-    signature
+    format!("sha256={}", hex::encode(hmac::sign(key, body).as_ref()))
 }
 
 /// Counts and logs what became of a request, a row of failures once. Gives whether it failed.

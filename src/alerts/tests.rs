@@ -36,6 +36,33 @@ fn book(budgets: &Budgets, grams: f64, now: UnixMs) -> Vec<News> {
 }
 
 #[test]
+fn what_is_news_while_others_are_told_is_told_right_behind_them() {
+    let budgets = budgets();
+    let mut board = Board::new([].into(), None);
+    let first = book(&budgets, 60.0, NOW);
+    first.iter().for_each(|news| board.note(news));
+    assert!(board.is_due(NOW));
+    let firing = budgets.firing(NOW);
+    book(&budgets, 50.0, NOW + 1).iter().for_each(|news| board.note(news));
+    let push = board.push(&firing, NOW + 1);
+    board.pushed(&push, true, NOW + 1);
+    assert!(push.alerts.len() == 1 && board.is_due(NOW + 2), "100 % are not among them");
+}
+
+#[test]
+fn an_alert_never_ends_before_it_began_whatever_the_clock_does() {
+    let budgets = budgets();
+    let mut board = Board::new([].into(), None);
+    book(&budgets, 60.0, NOW).iter().for_each(|news| board.note(news));
+    let push = board.push(&budgets.firing(NOW), NOW - 60 * MINUTE);
+    let [alert] = &push.alerts[..] else { panic!("{:?}", push.alerts) };
+    assert_eq!(
+        (alert["startsAt"].as_str(), alert["endsAt"].as_str()),
+        (Some("2025-11-24T15:04:00Z"), Some("2025-11-24T15:04:00Z"))
+    );
+}
+
+#[test]
 fn what_fires_is_told_at_once_and_every_minute_and_what_is_over_until_it_was_heard() {
     let budgets = budgets();
     let mut board = Board::new([("cluster".to_owned(), "eu".to_owned())].into(), Some("https://g.example".into()));

@@ -2,15 +2,15 @@
 //! Bounded in time and in number. Knows ids and time, which is passed in; nothing of budgets.
 
 use std::collections::{HashSet, VecDeque};
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::period::UnixMs;
+use crate::hex;
 
 /// How long a call is known: longer than any sender tries again.
 pub const CALL_TTL_MS: i64 = 600_000;
-/// How many are known at most, 60 MB; the oldest leave first.
+/// How many are known at most, less than 100 MB; the oldest leave first.
 const MAX_CALLS: usize = 1_000_000;
 
 /// The ids of a call's trace and span.
@@ -86,12 +86,7 @@ impl Calls {
 
 impl Serialize for CallId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut hex = String::with_capacity(48);
-        for byte in self.0 {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        serializer.serialize_str(&hex)
+        serializer.serialize_str(&hex::encode(&self.0))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use crate::budget::{Budgets, Entry};
+use crate::hex;
 
 /// What the first line says.
 const HEADER: &str = r#"{"gramtrace_budgets":1}"#;
@@ -88,17 +89,31 @@ impl Log {
             Err(error) => return Err(refused(error)),
         };
         match before {
-            Some(Extent { whole, rest: Rest::Nothing | Rest::Torn }) if (1..=SMALL).contains(&whole) => {
-                Self::go_on(directory, whole, lock).map_err(refused)
+            Some(Extent { whole, rest: Rest::Nothing | Rest::Torn }) if whole > 0 => {
+                let anew =
+                    if whole > SMALL { write_anew(directory, |each| budgets.whole(each)).map(Some) } else { Ok(None) };
+                match anew {
+                    Ok(Some((file, len))) => Ok(Self::of(directory, file, len, lock)),
+                    Ok(None) => Self::go_on(directory, whole, lock).map_err(refused),
+                    // Of a full disk that is no reason to hold spans up: the file is intact, if long.
+                    Err(error) => {
+                        tracing::warn!(%error, "the budgets' store cannot be written anew, and stays as long as it is");
+                        Self::go_on(directory, whole, lock).map_err(refused)
+                    }
+                }
             }
             before => {
                 if let Some(Extent { whole, .. }) = before.filter(|before| before.rest == Rest::Damaged) {
                     set_aside(&path, whole).map_err(refused)?;
                 }
                 let (file, len) = write_anew(directory, |each| budgets.whole(each)).map_err(refused)?;
-                Ok(Self { directory: directory.to_owned(), file, len, base: len, _lock: lock })
+                Ok(Self::of(directory, file, len, lock))
             }
         }
+    }
+
+    fn of(directory: &Path, file: File, len: u64, lock: File) -> Self {
+        Self { directory: directory.to_owned(), file, len, base: len, _lock: lock }
     }
 
     fn go_on(directory: &Path, whole: u64, lock: File) -> io::Result<Self> {
@@ -109,7 +124,7 @@ impl Log {
             file.set_len(whole)?;
         }
         file.seek(SeekFrom::End(0))?;
-        Ok(Self { directory: directory.to_owned(), file, len: whole, base: whole, _lock: lock })
+        Ok(Self::of(directory, file, whole, lock))
     }
 
     /// Bytes of the file.
@@ -136,6 +151,11 @@ impl Log {
         }
         self.len += lines.len() as u64;
         Ok(())
+    }
+
+    /// It is not written anew before it has grown as much again.
+    pub(super) const fn put_off(&mut self) {
+        self.base = self.len;
     }
 
     /// Puts a file with what `fill` gives in the place of this one, or leaves this one as it is.
@@ -184,10 +204,12 @@ fn write_anew(directory: &Path, fill: impl FnOnce(&mut dyn FnMut(Entry))) -> io:
     written().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
+/// Gives a file another name. It keeps its own until the new one takes its place: a crash in between finds it there.
 fn set_aside(path: &Path, whole: u64) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let aside = path.with_extension(format!("log.damaged-{now}"));
-    fs::rename(path, &aside)?;
+    // Not every file system has links.
+    fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop))?;
     tracing::error!(
         file = %path.display(),
         set_aside = %aside.display(),
@@ -199,7 +221,7 @@ fn set_aside(path: &Path, whole: u64) -> io::Result<()> {
 
 fn sum(json: &[u8]) -> String {
     let digest = Sha256::digest(json);
-    digest.iter().take(SUM_LEN / 2).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.get(..SUM_LEN / 2).unwrap_or_default())
 }
 
 fn write_line(lines: &mut Vec<u8>, json: &[u8]) {

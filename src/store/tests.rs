@@ -180,6 +180,29 @@ fn a_full_disk_holds_nobody_and_what_was_consumed_meanwhile_is_there_afterwards(
 }
 
 #[test]
+fn a_long_file_goes_on_where_there_is_no_room_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let budgets = Budgets::default();
+    let log = Log::open(folder.path(), &budgets).unwrap();
+    budgets.keep();
+    budgets.apply(settings(), NOW);
+    // Stands where another would be written.
+    fs::create_dir(folder.path().join("budgets.new")).unwrap();
+    let (sender, progress) = watch::channel(Progress::default());
+    let mut writer = Writer::new(log, budgets.clone(), sender, StoreMetrics::default());
+    for round in 0..6u64 {
+        let last = (0..20_000).fold(0, |_, number| book(&budgets, round * 20_000 + number));
+        writer.commit(false, std::time::Instant::now());
+        assert_eq!(*progress.borrow(), Progress { kept: last, is_failing: false });
+    }
+    drop(writer);
+    let path = folder.path().join("budgets.log");
+    let len = fs::metadata(&path).unwrap().len();
+    assert!(len > 4 << 20, "{len} bytes are long enough to be written anew");
+    assert_eq!(restored(folder.path()), [120_000.0; 2], "and a start does without it, too");
+}
+
+#[test]
 fn a_file_that_has_grown_is_written_anew_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let budgets = Budgets::default();

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::Pace;
 use super::log::Log;
-use crate::budget::Budgets;
+use crate::budget::{Budgets, Taken};
 use crate::telemetry::StoreMetrics;
 
 /// How soon it is tried again when nothing could be written.
@@ -86,25 +86,33 @@ impl Writer {
 
     /// Gives the number of the last booking that is on disk.
     fn write(&mut self) -> io::Result<u64> {
-        if self.failed.is_none() && !self.log.is_grown() {
-            let taken = self.budgets.take();
-            if !taken.is_short {
-                if !taken.entries.is_empty() {
-                    self.log.append(&taken.entries)?;
-                }
-                return Ok(taken.booking);
+        let news = self.budgets.take();
+        // Whether it is all that the file lacks.
+        let is_next = self.failed.is_none() && !news.is_short;
+        if is_next && !self.log.is_grown() {
+            if !news.entries.is_empty() {
+                self.log.append(&news.entries)?;
             }
+            return Ok(news.booking);
         }
         let (budgets, mut last) = (&self.budgets, None);
-        self.log.rewrite(|each| {
+        let rewritten = self.log.rewrite(|each| {
             budgets.whole(&mut *each);
             let taken = budgets.take();
             taken.entries.iter().cloned().for_each(each);
             last = Some(taken);
-        })?;
-        match last {
-            Some(taken) if !taken.is_short => Ok(taken.booking),
-            _ => Err(io::Error::other("more was booked than could be written meanwhile")),
+        });
+        let last = last.unwrap_or_else(|| Taken { booking: news.booking, ..Taken::default() });
+        match rewritten {
+            Ok(()) if !last.is_short => Ok(last.booking),
+            Ok(()) => Err(io::Error::other("more was booked than could be written meanwhile")),
+            // There is no room for a second file; there may be for a longer one.
+            Err(_) if is_next && !last.is_short => {
+                self.log.append(&[news.entries, last.entries].concat())?;
+                self.log.put_off();
+                Ok(last.booking)
+            }
+            Err(error) => Err(error),
         }
     }
 
