@@ -125,7 +125,7 @@ impl Pipeline {
     }
 
     /// Books what a request held, once it is acknowledged. A partial success does not say which spans it is about. Gives
-    /// the number of the booking in the budgets, where there is one.
+    /// the number of the booking in the budgets by which all of it is booked, where there is one.
     fn book(&self, enriched: Enriched, is_partial: bool) -> Option<u64> {
         let books = enriched.claim.acknowledge();
         let tally = &books.tally;
@@ -143,7 +143,8 @@ impl Pipeline {
         for (name, provider) in &books.unknown_models {
             self.metrics.unknown_model(name, provider.as_deref());
         }
-        booking
+        // What was booked before may still be on its way to the disk, where its sender did not wait for the answer.
+        booking.or_else(|| books.has_repeats.then(|| self.budgets.last_booking()))
     }
 
     fn book_emissions(&self, books: &Books, is_partial: bool) -> Option<u64> {

@@ -156,6 +156,12 @@ impl Budgets {
         book.booking
     }
 
+    /// The number of the last booking.
+    #[must_use]
+    pub fn last_booking(&self) -> u64 {
+        self.lock().booking
+    }
+
     /// Every budget and how it stands, in the order of their names.
     #[must_use]
     pub fn statuses(&self, now: UnixMs) -> Vec<(BudgetSettings, Status)> {

@@ -33,6 +33,8 @@ pub struct Books {
     pub unknown_models: Vec<(String, Option<String>)>,
     /// Roots that passed, where traces are summed up.
     pub passed_roots: Vec<PassedRoot>,
+    /// Whether some of its calls were booked with another request.
+    pub has_repeats: bool,
 }
 
 /// A request that is enriched and not answered yet. Unless it is acknowledged its reports leave the memory again: then
@@ -122,6 +124,7 @@ impl Claim {
         let emissions = std::mem::take(&mut self.emissions);
         let mut books = Books { tally: Tally::new(self.spans, self.enriched_before), emissions, ..Books::default() };
         for (booking, is_new) in std::mem::take(&mut self.bookings).into_iter().zip(is_new) {
+            books.has_repeats |= !is_new;
             if is_new {
                 books.add(booking);
             }

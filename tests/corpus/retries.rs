@@ -66,6 +66,14 @@ async fn what_was_acknowledged_is_enriched_the_same_again_and_booked_once() {
     assert!(remembered > 0 && evicted == 0, "{remembered} reports are remembered, and {evicted} had to leave");
 }
 
+#[test]
+fn books_say_whether_a_call_was_booked_before() {
+    let enricher = enricher(Detail::Full);
+    let (_, body) = bodies("traces").into_iter().find(|(name, _)| name.starts_with("otel-openai-v2")).unwrap();
+    let has_repeats = || enricher.enrich(&body, std::time::Instant::now()).unwrap().claim.acknowledge().has_repeats;
+    assert_eq!((has_repeats(), has_repeats()), (false, true));
+}
+
 #[tokio::test]
 async fn what_was_not_acknowledged_leaves_the_memory_and_counts_when_it_comes_again() {
     let (enricher, metrics) = (Arc::new(enricher(Detail::Full)), Metrics::new());
