@@ -14,6 +14,10 @@ use super::duration;
 use super::secret::{REDACTED, Secret};
 use super::section::{Field, Section, shortened};
 
+/// Where an Alertmanager takes alerts, below its own URL.
+const PUSH_PATH: &str = "/api/v2/alerts";
+/// A webhook's URL, for advice.
+const HOOK_EXAMPLE: &str = "https://example.com/hooks/budgets";
 /// How many of each may be told.
 const MOST_TARGETS: usize = 8;
 /// The labels that alerts have of themselves.
@@ -188,9 +192,9 @@ struct Target {
 }
 
 impl Target {
-    fn read(section: &mut Section<'_>, example: &str) -> Self {
+    fn read(section: &mut Section<'_>, example: &str, parse: impl Fn(&str) -> Result<Endpoint, String>) -> Self {
         let named = section.has("endpoint");
-        let endpoint = section.get("endpoint", |field| Endpoint::parse_http(field.text()?));
+        let endpoint = section.get("endpoint", |field| parse(field.text()?));
         if !named {
             section.error(format!("no `endpoint`; write `endpoint: {example}`"));
         }
@@ -205,7 +209,11 @@ impl Target {
 impl AlertmanagerConfig {
     fn read(item: &Field<'_>) -> Option<Self> {
         let mut section = item.section()?;
-        let Target { endpoint, tls, headers, timeout } = Target::read(&mut section, "http://alertmanager:9093");
+        let parse = |text: &str| match text.trim_end_matches('/').strip_suffix(PUSH_PATH) {
+            Some(base) => Err(format!("`{PUSH_PATH}` is written behind it anyway; write `{base}`")),
+            None => Endpoint::parse_http(text),
+        };
+        let Target { endpoint, tls, headers, timeout } = Target::read(&mut section, "http://alertmanager:9093", parse);
         let labels = section.section("labels").map(labels).unwrap_or_default();
         section.finish(&[("path_prefix", "write it behind the `endpoint`"), ("static_configs", "write `endpoint`")]);
         Some(Self { endpoint: endpoint?, tls, headers, timeout, labels })
@@ -229,11 +237,19 @@ fn labels(section: Section<'_>) -> BTreeMap<String, String> {
     labels
 }
 
+fn hidden() -> String {
+    format!(
+        "is no URL that can be called, and is not shown, since its path may be a secret; write one like `{HOOK_EXAMPLE}`"
+    )
+}
+
 impl WebhookConfig {
     fn read(item: &Field<'_>) -> Option<Self> {
         let mut section = item.section()?;
-        let Target { endpoint, tls, headers, timeout } =
-            Target::read(&mut section, "https://example.com/hooks/budgets");
+        // With many services the path is the secret: no message shows it.
+        let parse =
+            |text: &str| Endpoint::parse_http(text).map_err(|why| if why.contains(text) { hidden() } else { why });
+        let Target { endpoint, tls, headers, timeout } = Target::read(&mut section, HOOK_EXAMPLE, parse);
         let secret = section.get("secret", |field| match field.text().map_err(|_| "write text".to_owned())? {
             "" => Err("is empty, so that anybody could sign; write a secret, or set the variable".to_owned()),
             text => Ok(Secret::new(text.to_owned())),

@@ -1,6 +1,7 @@
 //! Posting JSON to somebody who is no OTLP backend: over the same connections, TLS and headers as the exporters. No message
 //! names a path, since with many services that is the secret.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,17 +13,18 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::build::{ExporterBuildError, Problem};
+use super::cause;
 use super::dial::Dialer;
+use super::endpoint::{self, EndpointError};
 use super::headers::{self, Headers};
 use super::retry_after::retry_after;
 use super::tls::TlsSettings;
-use super::{cause, endpoint};
 
 /// What is read of an answer, so that its connection can be used again.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
-/// What a poster is built from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a poster is built from. Its [`fmt::Debug`] leaves the URL out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PosterSettings {
     /// What it is called in messages.
     pub name: String,
@@ -36,8 +38,7 @@ pub struct PosterSettings {
     pub timeout: Duration,
 }
 
-/// Posts to one URL.
-#[derive(Debug)]
+/// Posts to one URL, which its [`fmt::Debug`] leaves out.
 pub struct Poster {
     name: String,
     uri: Uri,
@@ -57,6 +58,18 @@ pub enum Posted {
     Failed(String, Option<Duration>),
 }
 
+impl fmt::Debug for PosterSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PosterSettings").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Poster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Poster").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Poster {
     /// Checks everything that can be checked without the other side, and connects to nothing.
     ///
@@ -64,7 +77,10 @@ impl Poster {
     /// [`ExporterBuildError`] for a URL, a header or a TLS file that cannot be used.
     pub fn new(settings: &PosterSettings) -> Result<Self, ExporterBuildError> {
         let build = || -> Result<Self, Problem> {
-            let uri = endpoint::http(&settings.url)?;
+            let uri = endpoint::http(&settings.url).map_err(|error| EndpointError {
+                endpoint: "not shown, its path may be a secret".to_owned(),
+                ..error
+            })?;
             let needs_tls = uri.scheme() == Some(&Scheme::HTTPS);
             let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(Dialer::http(
                 &settings.tls,
