@@ -80,7 +80,7 @@ impl<'a> Rules<'a> {
             let _ = write!(
                 text,
                 "      - alert: GramtraceBudgetThreshold\n        expr: {consumed}{{budget={name:?}}} >= {}\n\
-                 \x20       labels: {{severity: {}, threshold: \"{threshold}\"}}\n        annotations:\n\
+                 \x20       labels: {{budget: {name:?}, severity: {}, threshold: \"{threshold}\"}}\n        annotations:\n\
                  \x20         summary: \"the budget {name} is consumed up to {threshold} %\"\n",
                 limit * threshold / 100.0,
                 if *threshold >= 100.0 { "critical" } else { "warning" },
@@ -107,7 +107,7 @@ impl<'a> Rules<'a> {
                 "      - alert: GramtraceBudgetBurn\n        expr: >-\n\
                  \x20         {burn}{{budget={name:?}, window=\"{long}\"}} >= {factor}\n\
                  \x20         and ignoring (window) {burn}{{budget={name:?}, window=\"{short}\"}} >= {factor}\n\
-                 \x20       labels: {{severity: {severity}, factor: \"{factor}\"}}\n        annotations:\n\
+                 \x20       labels: {{budget: {name:?}, severity: {severity}, factor: \"{factor}\"}}\n        annotations:\n\
                  \x20         summary: \"the budget {name} is consumed {factor} times faster than it lasts\"\n",
             );
         }
