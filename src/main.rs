@@ -9,6 +9,7 @@ use gramtrace::cli::{
     Cli, Command, CommandError, Console, budgets, check, compare, completions, demo, estimate, explain, factors,
     give_back_large_pieces, health, man, print_config, run, validate,
 };
+use gramtrace::config::ConfigError;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
             run(args, &environment).map_err(|error| (error.to_string(), error.exit_code()))
         }
         Command::Demo(args) => demo(args, &mut output.lock()).map_err(|error| failed(&error)),
-        Command::Validate(args) => validate(args, &environment).map_err(|error| failed(&error)),
+        Command::Validate(args) => validate(args, &environment).map(warned).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
         Command::Budgets(args) => budgets(args, &environment, &mut output).map_err(|error| failed(&error)),
         Command::Check(args) => {
@@ -43,6 +44,13 @@ fn main() -> ExitCode {
             let _ = if message.is_empty() { Ok(()) } else { writeln!(io::stderr(), "{message}") };
             code
         }
+    }
+}
+
+/// Tells what is no error.
+fn warned(warnings: Vec<ConfigError>) {
+    for warning in warnings {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
 }
 

@@ -86,7 +86,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Ask the registry: which models, which numbers, which names
     Factors(FactorsArgs),
-    /// Check a configuration: print nothing and end with 0, or print what is wrong and end with 1
+    /// Check a configuration: end with 0, or print what is wrong and end with 1; warnings are printed either way
     Validate(ValidateArgs),
     /// Ask a running service whether it takes requests: print nothing and end with 0, or say why not and end with 1
     ///

@@ -43,11 +43,27 @@ fn validate_is_silent_about_a_good_file_and_names_a_bad_one_as_it_was_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("gramtrace.yaml");
     fs::write(&config, include_str!("../../config/minimal.yaml")).unwrap();
-    assert_eq!(cli::validate(&ValidateArgs { config: config.clone() }, &variables(&[])), Ok(()));
+    assert_eq!(cli::validate(&ValidateArgs { config: config.clone() }, &variables(&[])), Ok(vec![]));
 
     fs::write(&config, "receivers:\n  otlp:\n").unwrap();
     let errors = cli::validate(&ValidateArgs { config: config.clone() }, &variables(&[])).unwrap_err();
     assert!(errors.to_string().starts_with(&format!("{}:2: receivers::otlp: ", config.display())), "{errors}");
+}
+
+#[test]
+fn validate_tells_what_a_run_would_warn_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gramtrace.yaml");
+    let unused = "extensions: {gramtrace_budgets: {directory: kept}}\n";
+    fs::write(&config, include_str!("../../config/minimal.yaml").to_owned() + unused).unwrap();
+    let warnings = cli::validate(&ValidateArgs { config: config.clone() }, &variables(&[])).unwrap();
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(
+        warning
+            .to_string()
+            .ends_with("extensions::gramtrace_budgets: is not used; list it below `service`, or remove it"),
+        "{warning}"
+    );
 }
 
 #[test]
