@@ -8,6 +8,8 @@
 
 #[path = "load/cases.rs"]
 mod cases;
+#[path = "load/collector.rs"]
+mod collector;
 #[path = "load/process.rs"]
 mod process;
 #[path = "load/proxy.rs"]

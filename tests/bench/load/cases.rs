@@ -1,5 +1,7 @@
 //! The cases that are measured: what is sent, how, and what is compared.
 
+use std::path::{Path, PathBuf};
+
 use gramtrace::wire::Encoding;
 
 use crate::traffic::{GenAi, MIX, Order, Shape, Size};
@@ -17,6 +19,10 @@ pub enum Subject {
     Headline,
     /// The real binary at `standard`.
     Standard,
+    /// A real Go Collector that passes traces on, with neither queue nor batches: direct, as the real binary is.
+    Collector,
+    /// The same with a transform processor that multiplies tokens into six attributes of each model call.
+    CollectorTransforming,
 }
 
 impl Subject {
@@ -27,6 +33,8 @@ impl Subject {
             Self::Forwarding => "gramtrace, no processor",
             Self::Headline => "gramtrace, headline",
             Self::Standard => "gramtrace, standard",
+            Self::Collector => "Go Collector, forwarding",
+            Self::CollectorTransforming => "Go Collector, transform",
         }
     }
 }
@@ -49,6 +57,8 @@ pub struct Case {
 const ALL: &[Subject] = &[Subject::Opaque, Subject::Forwarding, Subject::Headline, Subject::Standard];
 const TWO: &[Subject] = &[Subject::Opaque, Subject::Standard];
 const COMPRESSED: &[Subject] = &[Subject::Recompressing, Subject::Opaque, Subject::Standard];
+const FORWARDING: &[Subject] = &[Subject::Collector, Subject::Forwarding];
+const WRITING: &[Subject] = &[Subject::CollectorTransforming, Subject::Headline, Subject::Standard];
 
 const USUAL: Case = Case {
     name: "gRPC, a fifth GenAI",
@@ -97,5 +107,26 @@ pub fn all(is_quick: bool) -> Vec<Case> {
         Case { name: "gRPC, 1,000 connections", connections: 1000, subjects: TWO, ..USUAL },
         Case { name: "gRPC, 50,000 spans a second", spans_a_second: Some(50_000), subjects: TWO, ..USUAL },
     ];
-    quick.into_iter().chain(rest).collect()
+    let mut cases: Vec<Case> = quick.into_iter().chain(rest).collect();
+    if collector().is_some() {
+        cases.extend(beside_the_collector());
+    }
+    cases
+}
+
+/// Where the Go Collector is: `GRAMTRACE_BENCH_COLLECTOR`, or what tests/neighbours/run has built; none where neither is.
+pub fn collector() -> Option<PathBuf> {
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/neighbours/otelcol/otelcol");
+    let path = std::env::var_os("GRAMTRACE_BENCH_COLLECTOR").map_or_else(built, PathBuf::from);
+    path.is_file().then_some(path)
+}
+
+fn beside_the_collector() -> [Case; 4] {
+    let gzip = Encoding::Gzip;
+    [
+        Case { name: "beside a Go Collector that forwards", subjects: FORWARDING, ..USUAL },
+        Case { name: "beside a Go Collector that writes attributes", subjects: WRITING, ..USUAL },
+        Case { name: "beside a Go Collector that forwards, gzip", subjects: FORWARDING, encoding: gzip, ..USUAL },
+        Case { name: "beside a Go Collector that writes attributes, gzip", subjects: WRITING, encoding: gzip, ..USUAL },
+    ]
 }

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use gramtrace::wire::Encoding;
 
-use crate::cases::{Case, Subject};
-use crate::proxy;
+use crate::cases::{self, Case, Subject};
+use crate::{collector, proxy};
 
 /// A process that is ended when it is dropped.
 #[derive(Debug)]
@@ -20,6 +20,9 @@ pub struct Running {
 impl Running {
     pub fn start(case: &Case, subject: Subject, backend: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        let threads = case.threads.to_string();
+        let mut listen = "127.0.0.1:0".parse().unwrap();
         let mut command = match subject {
             Subject::Opaque | Subject::Recompressing => {
                 let mut command = Command::new(std::env::current_exe().unwrap());
@@ -28,20 +31,31 @@ impl Running {
                 command
             }
             Subject::Forwarding | Subject::Headline | Subject::Standard => {
-                let path = folder.path().join("gramtrace.yaml");
                 std::fs::write(&path, config(case, subject, backend)).unwrap();
                 let mut command = Command::new(env!("CARGO_BIN_EXE_gramtrace"));
                 command.env_clear().args(["run", "--config"]).arg(path);
                 command
             }
+            Subject::Collector | Subject::CollectorTransforming => {
+                listen = collector::free_address();
+                std::fs::write(&path, collector::config(case, subject, listen, backend)).unwrap();
+                let mut command = Command::new(cases::collector().expect("it was there"));
+                command.env("GOMAXPROCS", &threads).arg("--config").arg(path);
+                command
+            }
         };
-        command.env("TOKIO_WORKER_THREADS", case.threads.to_string());
+        command.env("TOKIO_WORKER_THREADS", threads);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let marker = if case.is_http { "\"http\"" } else { "\"grpc\"" };
-        let line = lines.find(|line| line.contains(marker)).expect("it says where it listens");
-        let endpoint = line.split("endpoint=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let address = endpoint.expect("with its endpoint").parse().unwrap();
+        let address = if listen.port() == 0 {
+            let marker = if case.is_http { "\"http\"" } else { "\"grpc\"" };
+            let line = lines.find(|line| line.contains(marker)).expect("it says where it listens");
+            let endpoint = line.split("endpoint=").nth(1).and_then(|rest| rest.split_whitespace().next());
+            endpoint.expect("with its endpoint").parse().unwrap()
+        } else {
+            lines.find(|line| line.contains(collector::READY)).expect("it says that it is ready");
+            listen
+        };
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address, _folder: folder }
     }
@@ -68,12 +82,17 @@ impl Drop for Running {
     }
 }
 
-fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
-    let compression = match case.encoding {
+/// As both configurations write it.
+pub fn compression(case: &Case) -> &'static str {
+    match case.encoding {
         Encoding::Identity => "none",
         Encoding::Gzip => "gzip",
         Encoding::Zstd => "zstd",
-    };
+    }
+}
+
+fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
+    let compression = compression(case);
     let (protocol, exporter) = if case.is_http {
         ("http", format!("otlp_http: {{endpoint: 'http://{backend}', compression: {compression}}}"))
     } else {
@@ -83,7 +102,7 @@ fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
     let (detail, processors) = match subject {
         Subject::Headline => ("headline", "[gramtrace]"),
         Subject::Standard => ("standard", "[gramtrace]"),
-        Subject::Forwarding | Subject::Opaque | Subject::Recompressing => ("standard", "[]"),
+        _ => ("standard", "[]"),
     };
     let name = exporter.split(':').next().unwrap_or_default();
     format!(
