@@ -7,7 +7,7 @@ use gramtrace::otlp::Signal;
 use super::hop::{grpc, is_delivered};
 use super::page::get;
 use super::process::{self, Service};
-use super::{backend, capture, write};
+use super::{PULL, backend, capture, write};
 
 fn config(backend: SocketAddr, api: &str, limit: &str) -> String {
     format!(
@@ -23,7 +23,7 @@ extensions: {{gramtrace_api: {{endpoint: '{api}'}}}}
 service:
   extensions: [gramtrace_api]
   pipelines: {{traces: {{receivers: [otlp], processors: [gramtrace], exporters: [otlp_grpc]}}}}
-  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]}}}}
+  telemetry: {{metrics: {{readers: [{PULL}]}}}}
 "
     )
 }
@@ -44,7 +44,7 @@ fn gauge(page: &str, name: &str, budget: &str) -> f64 {
 
 #[tokio::test]
 async fn what_was_acknowledged_is_consumed_and_told_everywhere() {
-    let (backend, _received) = backend::start("127.0.0.1:0").await;
+    let (backend, received) = backend::start("127.0.0.1:0").await;
     let (folder, api) = (tempfile::tempdir().unwrap(), free());
     let file = write(&folder, "gramtrace.yaml", &config(backend, &api, "1mg"));
     let service = Service::start(&file);
@@ -94,6 +94,7 @@ async fn what_was_acknowledged_is_consumed_and_told_everywhere() {
     let (_, page) = get(metrics, "/metrics").await;
     assert!((gauge(&page, "gramtrace_budget_consumed_grams", "one") / counted - 1.0).abs() < 1e-12);
     assert_eq!(gauge(&page, "gramtrace_budget_limit_grams", "one"), 1000.0);
+    backend::closed_books(metrics, &[("otlp_grpc", &[&received])]).await;
     assert_eq!(service.terminate().await.0, Some(0));
 }
 

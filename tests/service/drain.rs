@@ -12,13 +12,14 @@ use tokio::task::JoinHandle;
 use super::gate::Gate;
 use super::hop::{grpc, is_delivered};
 use super::process::Service;
-use super::{capture, page, write};
+use super::{PULL, backend, books, capture, page, write};
 
 struct Setup {
     gate: Gate,
     service: Service,
     otlp: SocketAddr,
     health: SocketAddr,
+    metrics: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -32,14 +33,15 @@ service:
   drain_timeout: {drain_timeout}
   extensions: [health_check]
   pipelines: {{traces: {{receivers: [otlp], exporters: [otlp_http]}}}}
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{readers: [{PULL}]}}}}
 ",
         gate.address
     );
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(&write(&folder, "gramtrace.yaml", &config));
     let (otlp, health) = (service.address("\"grpc\""), service.address("health page"));
-    Setup { gate, service, otlp, health, _folder: folder }
+    let metrics = service.address("metrics page");
+    Setup { gate, service, otlp, health, metrics, _folder: folder }
 }
 
 impl Setup {
@@ -47,8 +49,11 @@ impl Setup {
     async fn in_flight(&self) -> JoinHandle<Outcome> {
         let sender = grpc(self.otlp);
         let body = capture("otel-openai-v2/002-traces-grpc.pb");
+        let spans = backend::spans_in(&body);
         let sent = tokio::spawn(async move { sender.send(Signal::Traces, body.into(), None).await });
         self.gate.arrival().await;
+        let books = books::balanced(self.metrics).await;
+        assert_eq!(books.sum("gramtrace_exporter_in_flight_items", &[("exporter", "otlp_http")]), spans);
         sent
     }
 }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::process::Service;
-use super::{capture, write};
+use super::{PULL, backend, books, capture, write};
 
 fn config(detail: &str) -> String {
     format!(
@@ -18,7 +18,7 @@ extensions:
   gramtrace_api: {{endpoint: '127.0.0.1:0', auth: {{authenticator: bearertokenauth}}}}
 service:
   extensions: [bearertokenauth, gramtrace_api]
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{readers: [{PULL}]}}}}
   pipelines: {{traces: {{receivers: [otlp], processors: [gramtrace], exporters: [debug]}}}}
 "
     )
@@ -48,6 +48,7 @@ async fn those_alone_ask_that_are_known_and_what_is_known_outlives_a_reload() {
     let service = Service::start(&file);
     let otlp = service.address("listening for OTLP");
     let api = service.address("lookup API");
+    let metrics = service.address("metrics page");
 
     let body = capture("otel-openai-v2/002-traces-grpc.pb");
     let post = format!(
@@ -79,5 +80,6 @@ async fn those_alone_ask_that_are_known_and_what_is_known_outlives_a_reload() {
     let (status, _, trace) = get(api, &format!("/api/v1/traces/{}", first(&before)), known).await;
     assert_eq!(status, 200, "{trace}");
     assert!(trace.contains("\"receipts\":[{"), "{trace}");
+    assert_eq!(books::balanced(metrics).await.sent("debug", "traces"), backend::spans_in(&body));
     service.terminate().await;
 }

@@ -26,6 +26,9 @@ mod summaries;
 
 use std::path::{Path, PathBuf};
 
+/// A metrics page on any port, as one of `service::telemetry::metrics::readers`.
+const PULL: &str = "{pull: {exporter: {prometheus: {host: 127.0.0.1, port: 0}}}}";
+
 /// A captured body.
 fn capture(file: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(file)).unwrap()

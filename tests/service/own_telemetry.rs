@@ -14,10 +14,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use prost::Message;
 
-use super::backend::{self, Received};
+use super::backend::{self, Received, closed_books};
 use super::hop::{grpc, http, is_delivered};
 use super::process::Service;
-use super::{capture, write};
+use super::{PULL, capture, write};
 
 fn config(backend: SocketAddr, telemetry: &str) -> String {
     format!(
@@ -36,20 +36,21 @@ service:
 fn metrics_to(own: SocketAddr) -> String {
     let otlp = format!("{{protocol: grpc, endpoint: 'http://{own}', compression: gzip}}");
     format!(
-        "metrics: {{readers: [{{periodic: {{interval: 50, exporter: {{otlp: {otlp}}}}}}}]}}, resource: {{team: search}}"
+        "metrics: {{readers: [{{periodic: {{interval: 50, exporter: {{otlp: {otlp}}}}}}}, {PULL}]}}, resource: {{team: search}}"
     )
 }
 
 fn traces_to(own: SocketAddr, delay: &str) -> String {
     let otlp = format!("{{protocol: grpc, endpoint: '{own}', insecure: true}}");
     let batch = format!("{{schedule_delay: {delay}, exporter: {{otlp: {otlp}}}}}");
-    format!("metrics: {{level: none}}, traces: {{processors: [{{batch: {batch}}}]}}")
+    format!("metrics: {{readers: [{PULL}]}}, traces: {{processors: [{{batch: {batch}}}]}}")
 }
 
 struct Setup {
     service: Service,
     grpc: SocketAddr,
     http: SocketAddr,
+    metrics: SocketAddr,
     at_backend: Arc<Received>,
     backend: SocketAddr,
     file: PathBuf,
@@ -62,7 +63,15 @@ async fn setup(telemetry: &str) -> Setup {
     let file = write(&folder, "gramtrace.yaml", &config(backend, telemetry));
     let service = Service::start(&file);
     let (grpc, http) = (service.address("\"grpc\""), service.address("\"http\""));
-    Setup { service, grpc, http, at_backend, backend, file, _folder: folder }
+    let metrics = service.address("metrics page");
+    Setup { service, grpc, http, metrics, at_backend, backend, file, _folder: folder }
+}
+
+impl Setup {
+    async fn ends_with_closed_books(self) {
+        closed_books(self.metrics, &[("otlp_grpc", &[&self.at_backend])]).await;
+        assert_eq!(self.service.terminate().await.0, Some(0));
+    }
 }
 
 /// Looks again and again until there is something to see.
@@ -152,7 +161,7 @@ async fn the_figures_of_the_metrics_page_are_sent_under_dotted_names() {
         assert_eq!(texts(&resource.resource.as_ref().unwrap().attributes)["team"], "search");
         assert_eq!(resource.scope_metrics[0].scope.as_ref().unwrap().name, "gramtrace");
     }
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
 }
 
 #[tokio::test]
@@ -195,7 +204,7 @@ async fn what_calls_took_is_sent_by_the_labels_of_the_page() {
         let (metric, points) = points(&received, name).unwrap_or_else(|| panic!("{name}"));
         assert!(metric.unit == unit && sum(&points) > 0.0, "{name}: {metric:?}");
     }
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
 }
 
 #[tokio::test]
@@ -242,7 +251,7 @@ async fn own_spans_that_come_back_pass_and_leave_no_spans_of_their_own() {
     assert!(spans(&setup.at_backend).len() > before, "they pass");
     assert!(is_delivered(&sender.send(Signal::Traces, body(), None).await));
     seen(|| (spans(&received).len() >= 4).then_some(())).await;
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
     assert_eq!(spans(&received).len(), 4, "two a request, and none for those that came back");
 }
 
@@ -253,7 +262,7 @@ async fn what_waits_to_be_sent_leaves_before_the_end() {
     let body = capture("otel-openai-v2/002-traces-grpc.pb");
     assert!(is_delivered(&grpc(setup.grpc).send(Signal::Traces, body.into(), None).await));
     assert_eq!(spans(&received).len(), 0);
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
     assert_eq!(spans(&received).len(), 2);
 }
 
@@ -267,7 +276,7 @@ async fn nobody_to_take_own_telemetry_is_said_and_holds_nothing_up() {
     assert!(said.contains("service::telemetry::metrics::readers::0") && said.contains(&nobody.to_string()), "{said}");
     let body = capture("otel-openai-v2/002-traces-grpc.pb");
     assert!(is_delivered(&grpc(setup.grpc).send(Signal::Traces, body.into(), None).await));
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
 }
 
 #[tokio::test]
@@ -284,10 +293,10 @@ async fn a_reload_sends_own_telemetry_elsewhere() {
     assert!(is_delivered(&sender.send(Signal::Traces, body(), None).await));
     seen(|| (spans(&at_second).len() == 2).then_some(())).await;
     seen(|| (spans(&at_first).len() == 2).then_some(())).await;
-    std::fs::write(&setup.file, config(setup.backend, "metrics: {level: none}")).unwrap();
+    std::fs::write(&setup.file, config(setup.backend, &format!("metrics: {{readers: [{PULL}]}}"))).unwrap();
     setup.service.signal("HUP");
     setup.service.line("configuration reloaded");
     assert!(is_delivered(&sender.send(Signal::Traces, body(), None).await));
-    assert_eq!(setup.service.terminate().await.0, Some(0));
+    setup.ends_with_closed_books().await;
     assert_eq!((spans(&at_first).len(), spans(&at_second).len()), (2, 2));
 }

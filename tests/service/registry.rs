@@ -10,10 +10,10 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use serde_json::Value as Json;
 
-use super::backend::{self, Received};
+use super::backend::{self, Received, closed_books};
 use super::hop::{grpc, http, is_delivered};
 use super::process::Service;
-use super::{capture, page, write};
+use super::{PULL, capture, page, write};
 
 fn golden(file: &str) -> Json {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data").join(file);
@@ -27,7 +27,7 @@ processors: {{gramtrace: {{{processor}}}}}
 exporters: {{otlp_grpc: {{endpoint: '{backend}', tls: {{insecure: true}}}}}}
 service:
   pipelines: {{traces: {{receivers: [otlp], processors: [gramtrace], exporters: [otlp_grpc]}}}}
-  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: 0}}}}}}}}]}}}}
+  telemetry: {{metrics: {{readers: [{PULL}]}}}}
 "
     )
 }
@@ -130,6 +130,7 @@ async fn the_trackers_usages_come_out_of_the_service_with_its_grams_to_the_bit()
                 assert_eq!(text(span, "gramtrace.method"), "tracker/0.0.7");
             }
         }
+        closed_books(service.address("metrics page"), &[("otlp_grpc", &[&received])]).await;
     }
 }
 
@@ -195,6 +196,7 @@ async fn a_registry_file_that_went_bad_keeps_the_old_numbers_and_says_where() {
     service.line("mine.yaml: cannot be opened");
     let capture = capture("otel-openai-v2/002-traces-grpc.pb");
     assert!(is_delivered(&sender.send(Signal::Traces, capture.into(), None).await));
+    closed_books(metrics, &[("otlp_grpc", &[&received])]).await;
 }
 
 #[tokio::test]
@@ -256,4 +258,5 @@ grids:
         assert_eq!(double(span, "gramtrace.pue"), Some(1.25));
         assert_eq!(double(span, "gramtrace.grid.g_per_kwh"), Some(400.0));
     }
+    closed_books(service.address("metrics page"), &[("otlp_grpc", &[&received])]).await;
 }

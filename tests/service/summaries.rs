@@ -14,7 +14,7 @@ use prost::Message;
 use super::backend::{self, Received};
 use super::hop::{grpc, is_delivered};
 use super::process::Service;
-use super::write;
+use super::{PULL, write};
 
 /// Two pipelines with one processor, each with a receiver and a backend of its own; in the next configuration the second
 /// has another backend.
@@ -28,7 +28,7 @@ exporters:
   otlp_grpc/first: {{endpoint: '{first}', tls: {{insecure: true}}}}
   otlp_grpc/second: {{endpoint: '{second}', tls: {{insecure: true}}}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{readers: [{PULL}]}}}}
   pipelines:
     traces/first: {{receivers: [otlp/first], processors: [gramtrace], exporters: [otlp_grpc/first]}}
     traces/second: {{receivers: [otlp/second], processors: [gramtrace], exporters: [otlp_grpc/second]}}
@@ -95,6 +95,7 @@ async fn a_summary_goes_where_its_root_went_and_a_root_is_known_after_a_reload()
     let file = write(&folder, "gramtrace.yaml", &config("standard", [first, second]));
     let service = Service::start(&file);
     let (to_first, to_second) = (service.address("otlp/first"), service.address("otlp/second"));
+    let metrics = service.address("metrics page");
 
     // Those of both are quiet at the same time, and whoever looks first must not take the other's.
     for trace in 1..=6 {
@@ -117,5 +118,8 @@ async fn a_summary_goes_where_its_root_went_and_a_root_is_known_after_a_reload()
     assert_eq!(awaited(&at_first, 4).await[3..], [7]);
     assert_eq!(awaited(&at_third, 1).await, [8], "by the pipeline as it is now");
     assert_eq!((summed_up(&at_first).len(), summed_up(&at_second).len()), (4, 3));
+    let backends: [(&str, &[&Received]); 2] =
+        [("otlp_grpc/first", &[&at_first]), ("otlp_grpc/second", &[&at_second, &at_third])];
+    backend::closed_books(metrics, &backends).await;
     service.terminate().await;
 }
