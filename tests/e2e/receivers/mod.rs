@@ -2,6 +2,8 @@
 
 mod auth;
 mod backend;
+#[path = "../../support/books.rs"]
+mod books;
 mod broken;
 mod cors;
 mod grpc;

@@ -29,6 +29,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::books::Books;
 use super::logs;
 
 /// The limit on a body in these tests.
@@ -90,6 +91,7 @@ impl Setup {
             listener =
                 listener.secured(ServerTls::load(tls, protocol, self.metrics.receiver("otlp", transport)).unwrap());
         }
+        let books = Closing(self.metrics.clone());
         let intake = Intake::new("otlp", pipelines, self.admission, self.metrics);
         let inside = intake.clone();
         let address = listener.local_addr().unwrap_or_else(|| SocketAddr::from(([0; 4], 0)));
@@ -107,7 +109,7 @@ impl Setup {
                 tokio::spawn(listener.serve(service, stopped))
             }
         };
-        Server { address, intake: inside, stop, served }
+        Server { address, intake: inside, stop, served, _books: books }
     }
 }
 
@@ -117,6 +119,18 @@ pub(super) struct Server {
     pub(super) intake: Intake,
     pub(super) stop: CancellationToken,
     pub(super) served: JoinHandle<()>,
+    _books: Closing,
+}
+
+/// Holds the books to their balance when a test ends: what was received is accepted, refused or still inside.
+struct Closing(Metrics);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            Books::balanced(&self.0.encode());
+        }
+    }
 }
 
 impl Server {
