@@ -9,6 +9,7 @@ mod alerts;
 #[allow(dead_code, reason = "shared with tests that need all of it")]
 mod chance;
 mod kill;
+mod oracle;
 mod page;
 #[path = "../service/process.rs"]
 #[allow(dead_code, reason = "shared with tests that need all of it")]
