@@ -14,6 +14,7 @@ mod page;
 #[path = "../service/process.rs"]
 #[allow(dead_code, reason = "shared with tests that need all of it")]
 mod process;
+mod scopes;
 mod senders;
 mod sink;
 mod spans;

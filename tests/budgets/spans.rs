@@ -12,10 +12,12 @@ fn pair(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
 }
 
-/// A request of these calls, each in a trace of its own.
-pub(crate) fn request(ids: std::ops::Range<u64>) -> Bytes {
-    let text = |text: &str| Value::StringValue(text.to_owned());
-    let span = |id: u64| Span {
+fn text(text: &str) -> Value {
+    Value::StringValue(text.to_owned())
+}
+
+fn span(id: u64) -> Span {
+    Span {
         trace_id: [id.to_be_bytes(), [7; 8]].concat(),
         span_id: (id + 1).to_be_bytes().to_vec(),
         name: "chat".to_owned(),
@@ -29,11 +31,28 @@ pub(crate) fn request(ids: std::ops::Range<u64>) -> Bytes {
         start_time_unix_nano: 1_764_000_000_000_000_000 + id * 1000,
         end_time_unix_nano: 1_764_000_000_000_000_500 + id * 1000,
         ..Default::default()
-    };
-    let scope = ScopeSpans { spans: ids.map(span).collect(), ..Default::default() };
-    let resource = Resource { attributes: vec![pair("service.name", text("shop"))], ..Default::default() };
-    let resource = ResourceSpans { resource: Some(resource), scope_spans: vec![scope], ..Default::default() };
+    }
+}
+
+fn of_resource(attributes: Vec<KeyValue>, spans: Vec<Span>) -> ResourceSpans {
+    let scope = ScopeSpans { spans, ..Default::default() };
+    let resource = Resource { attributes, ..Default::default() };
+    ResourceSpans { resource: Some(resource), scope_spans: vec![scope], ..Default::default() }
+}
+
+/// A request of these calls, each in a trace of its own, all of one service.
+pub(crate) fn request(ids: std::ops::Range<u64>) -> Bytes {
+    let resource = of_resource(vec![pair("service.name", text("shop"))], ids.map(span).collect());
     ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec().into()
+}
+
+/// A request of these calls, each of the service and the team that `who` gives.
+pub(crate) fn request_of_many(ids: std::ops::Range<u64>, who: impl Fn(u64) -> (String, String)) -> Bytes {
+    let resource = |id| {
+        let (service, team) = who(id);
+        of_resource(vec![pair("service.name", text(&service)), pair("team.name", text(&team))], vec![span(id)])
+    };
+    ExportTraceServiceRequest { resource_spans: ids.map(resource).collect() }.encode_to_vec().into()
 }
 
 /// Every call of a request.
