@@ -32,6 +32,10 @@ use crate::wire::{Encoding, Payload};
 /// How long the rest of a refused body is read and thrown away.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// How many slips of the pen there may be in a path that is told which was meant, and how long one may be, in bytes.
+const SLIPS: usize = 2;
+const LONGEST_SLIP: usize = 128;
+
 /// What the HTTP transport may be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -145,7 +149,7 @@ impl HttpService {
         if let Some(auth) = &self.auth {
             auth.check(&head.headers).await?;
         }
-        let signal = at.map(|(signal, _)| *signal).ok_or_else(|| nowhere(head))?;
+        let signal = at.map(|(signal, _)| *signal).ok_or_else(|| self.nowhere(head))?;
         let pipeline = self.intake.pipeline(signal)?;
         let form = Form::of(head)?;
         check_announced(&upload.body, self.limits, Framing::Bare)?;
@@ -160,6 +164,33 @@ impl HttpService {
             Format::Protobuf => Ok((Format::Protobuf, answer::protobuf(response))),
             Format::Json => Ok((Format::Json, answer::json(signal, &response))),
         }
+    }
+
+    /// What is said of a path that is not served; to a sender of gRPC, where it belongs.
+    fn nowhere(&self, head: &Parts) -> Rejection {
+        let mut path = excerpt(head.uri.path().as_bytes());
+        if grpc::is_grpc(content_type(&head.headers)) {
+            path += ": this port takes OTLP over HTTP; OTLP over gRPC has its own, 4317 by default";
+        } else {
+            path += &self.hint(head.uri.path());
+        }
+        Rejection::NotFound(path)
+    }
+
+    /// Which path was probably meant: by one with a slip in it, one that stands behind another, as where a base has the
+    /// signal's path already, or one that is not whole.
+    fn hint(&self, path: &str) -> String {
+        let path = path.trim_end_matches('/');
+        if path.is_empty() {
+            let paths: Vec<_> = self.paths.iter().map(|(_, served)| format!("`{served}`")).collect();
+            return format!("; write one of {}", paths.join(", "));
+        }
+        let is_near = |(_, served): &&(Signal, String)| {
+            path.ends_with(served)
+                || served.ends_with(path)
+                || path.len() <= LONGEST_SLIP && strsim::osa_distance(path, served) <= SLIPS
+        };
+        self.paths.iter().find(is_near).map_or_else(String::new, |(_, meant)| format!("; did you mean `{meant}`?"))
     }
 }
 
@@ -223,15 +254,6 @@ fn from_json(signal: Signal, body: &Bytes, limit: usize, place: &Place) -> Resul
     }
     hold_whole(&body, place)?;
     Ok(body.into())
-}
-
-/// What is said of a path that is not served; to a sender of gRPC, where it belongs.
-fn nowhere(head: &Parts) -> Rejection {
-    let mut path = excerpt(head.uri.path().as_bytes());
-    if grpc::is_grpc(content_type(&head.headers)) {
-        path += ": this port takes OTLP over HTTP; OTLP over gRPC has its own, 4317 by default";
-    }
-    Rejection::NotFound(path)
 }
 
 /// A request's body, and whether any of it has been asked for.

@@ -94,6 +94,25 @@ async fn o_03_o_07_an_unknown_path_is_404_and_paths_are_what_the_settings_say() 
 }
 
 #[tokio::test]
+async fn a_path_that_is_nearly_right_is_told_which_was_meant() {
+    let server = Setup::http().start().await;
+    for (path, meant) in [
+        ("/v1/trace", "; did you mean `/v1/traces`?"),
+        ("/v1/Traces/", "; did you mean `/v1/traces`?"),
+        ("/v1/metric", "; did you mean `/v1/metrics`?"),
+        ("/logs", "; did you mean `/v1/logs`?"),
+        ("/v1/traces/v1/traces", "; did you mean `/v1/traces`?"),
+        ("/", "; write one of `/v1/traces`, `/v1/metrics`, `/v1/logs`"),
+        ("/v1/spans", ""),
+        ("/v1", ""),
+    ] {
+        let answer = server.h1().await.post(path, &[JSON], b"{}").await;
+        assert_eq!(answer.status.as_u16(), 404, "{path}");
+        assert_eq!(answer.json()["message"], format!("no OTLP service at {path}{meant}"));
+    }
+}
+
+#[tokio::test]
 async fn a_signal_without_a_pipeline_is_404_and_the_message_says_what_to_configure() {
     let server = Setup { signals: vec![Signal::Logs], ..Setup::http() }.start().await;
     let answer = server.h1().await.post("/v1/traces", &[JSON], b"{}").await;
