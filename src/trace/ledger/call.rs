@@ -87,11 +87,14 @@ impl<T> Clone for Call<T> {
 }
 
 impl<T> Call<T> {
-    /// Bytes of memory that a receipt takes beside its own size, generously: names are shared by some calls.
-    pub(super) fn heap_bytes(&self) -> usize {
+    /// Bytes of memory that a receipt takes beside its own size, generously: names are shared by some calls. The service is
+    /// not counted where `before`, which leaves with it, has the same.
+    pub(super) fn heap_bytes(&self, before: Option<&Self>) -> usize {
         /// The counts of an `Arc`, and what an allocator adds.
         const OVERHEAD: usize = 32;
+        let is_shared = before.is_some_and(|before| Arc::ptr_eq(&before.service, &self.service));
+        let service = if is_shared { 0 } else { self.service.len() + OVERHEAD };
         let conversation = self.conversation.as_ref().map_or(0, |id| id.len() + OVERHEAD);
-        self.name.len() + OVERHEAD + conversation + self.own_terms_bytes as usize
+        self.name.len() + OVERHEAD + service + conversation + self.own_terms_bytes as usize
     }
 }

@@ -155,7 +155,7 @@ impl<T> Receipts<T> {
         if self.calls.len() == before {
             self.calls.reserve_exact((before / 2).max(1));
         }
-        let bytes = (self.calls.capacity() - before) * size_of::<Call<T>>() + call.heap_bytes();
+        let bytes = (self.calls.capacity() - before) * size_of::<Call<T>>() + call.heap_bytes(self.calls.last());
         self.calls.push(call);
         self.bytes += bytes;
         bytes

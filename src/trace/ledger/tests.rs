@@ -183,3 +183,16 @@ fn a_million_open_traces_fit_where_the_default_says_so() {
     let of_receipts = settings.receipt_traces * (Ledger::<()>::RECEIPTS_BYTES + size_of::<Call<()>>() + 200);
     assert!(of_all - of_receipts >= settings.max_traces * Ledger::<()>::TRACE_BYTES, "{}", Ledger::<()>::TRACE_BYTES);
 }
+
+#[test]
+fn services_are_counted_with_the_receipts_that_keep_them() {
+    let (mut shared, now) = ledger(LedgerSettings::default());
+    let (mut own, _) = ledger(LedgerSettings::default());
+    let service: Arc<str> = "s".repeat(128).into();
+    for span in 1..=64 {
+        shared.book(id(1), Call { service: Arc::clone(&service), ..call(span, 1.0) }, now);
+        own.book(id(1), Call { service: format!("{span:0>128}").into(), ..call(span, 1.0) }, now);
+    }
+    let bytes = [&shared, &own].map(|ledger| ledger.level().bytes);
+    assert!(bytes[1] - bytes[0] >= 63 * (128 + 16), "63 names more, with the two counts of each: {bytes:?}");
+}
