@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::Pipeline;
 use crate::enrich::{Enricher, SharedLedger};
@@ -17,6 +17,9 @@ use crate::trace::ledger::{Due, PassedRoot, RootLevel, Roots, Route, Summary, Su
 
 /// How often it is looked which traces are quiet, at most and at least.
 const GLANCES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(5));
+/// How long what is on its way is waited for where more is to be sent. A pipeline that takes longer is left to itself:
+/// its next summaries come when these have arrived, and those of other pipelines meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What sums up the traces of one processor. Kept from one configuration to the next: roots that passed by one are
 /// summed up by the other. Cheap to clone: clones are the same.
@@ -129,22 +132,77 @@ impl Passage {
 }
 
 async fn look(round: Arc<Round>, alive: Weak<()>) {
+    let mut under_way = UnderWay::default();
     loop {
         let quiet = round.roots().settings().quiet;
         tokio::time::sleep((quiet / 4).clamp(GLANCES.0, GLANCES.1)).await;
+        under_way.note_arrived();
         loop {
             let Due { summaries, is_more } = round.due();
-            if !summaries.is_empty() {
-                round.send(summaries).await;
-            }
+            round.send(summaries, &mut under_way);
             if !is_more {
                 break;
             }
             tokio::task::yield_now().await;
+            under_way.wait().await;
         }
-        if alive.strong_count() == 0 && round.roots().is_idle() {
+        if alive.strong_count() == 0 && under_way.is_empty() && round.roots().is_idle() {
             return;
         }
+    }
+}
+
+/// Summaries that are being sent: of a pipeline one batch at a time.
+#[derive(Debug, Default)]
+struct UnderWay {
+    sends: JoinSet<()>,
+    batches: Vec<Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    task: Id,
+    route: Route,
+    /// Whether it was waited for in vain.
+    is_slow: bool,
+}
+
+impl UnderWay {
+    fn has(&self, route: Route) -> bool {
+        self.batches.iter().any(|batch| batch.route == route)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    fn start(&mut self, route: Route, sending: impl Future<Output = ()> + Send + 'static) {
+        let task = self.sends.spawn(sending).id();
+        self.batches.push(Batch { task, route, is_slow: false });
+    }
+
+    /// Takes note of what has arrived.
+    fn note_arrived(&mut self) {
+        while let Some(arrived) = self.sends.try_join_next_with_id() {
+            self.note(arrived);
+        }
+    }
+
+    /// Waits until all have arrived, but for those that are known to be slow; for a while.
+    async fn wait(&mut self) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.batches.iter().any(|batch| !batch.is_slow) {
+            match tokio::time::timeout_at(deadline, self.sends.join_next_with_id()).await {
+                Ok(Some(arrived)) => self.note(arrived),
+                Ok(None) => self.batches.clear(),
+                Err(_) => self.batches.iter_mut().for_each(|batch| batch.is_slow = true),
+            }
+        }
+    }
+
+    fn note(&mut self, arrived: Result<(Id, ()), JoinError>) {
+        let task = arrived.map_or_else(|error| error.id(), |(task, ())| task);
+        self.batches.retain(|batch| batch.task != task);
     }
 }
 
@@ -168,24 +226,29 @@ impl Round {
         due
     }
 
-    /// Sends the summaries of each pipeline on its way, all of them at once, and waits for the slowest: until then nobody
-    /// looks for more.
-    async fn send(&self, due: Vec<Summary>) {
-        let mut sends = JoinSet::new();
+    /// Sends the summaries of each pipeline on its way; those of one that is not done with the last ones come later.
+    fn send(self: &Arc<Self>, due: Vec<Summary>, under_way: &mut UnderWay) {
         for of_way in due.chunk_by(|one, other| one.route == other.route) {
-            let (summaries, courier) = (of_way.to_vec(), of_way.first().and_then(|one| self.courier(one.route)));
-            sends.spawn(async move {
-                let sent = match courier {
+            let Some(Summary { route, .. }) = of_way.first() else { continue };
+            if under_way.has(*route) {
+                self.postpone(of_way);
+                continue;
+            }
+            let (round, route, summaries) = (Arc::clone(self), *route, of_way.to_vec());
+            under_way.start(route, async move {
+                let sent = match round.courier(route) {
                     Some(courier) => courier.send(&summaries).await,
                     None => Sent::Refused,
                 };
-                (summaries, sent)
+                round.conclude(&summaries, sent);
             });
         }
-        while let Some(sent) = sends.join_next().await {
-            if let Ok((summaries, sent)) = sent {
-                self.conclude(&summaries, sent);
-            }
+    }
+
+    fn postpone(&self, summaries: &[Summary]) {
+        let (now, mut roots) = (Instant::now(), self.roots());
+        for summary in summaries {
+            roots.failed(summary.root.trace_id, false, now);
         }
     }
 
@@ -220,9 +283,14 @@ impl Courier {
     async fn send(&self, summaries: &[Summary]) -> Sent {
         let body = self.enricher.summarize(summaries);
         let items = summaries.len() as u64;
-        let mut sent = Sent::Taken;
+        let mut deliveries = JoinSet::new();
         for delivery in &self.deliveries {
-            let outcome = delivery.deliver(Signal::Traces, body.clone(), items, None).await;
+            let (delivery, body) = (Arc::clone(delivery), body.clone());
+            deliveries.spawn(async move { (delivery.deliver(Signal::Traces, body, items, None).await, delivery) });
+        }
+        let mut sent = Sent::Taken;
+        while let Some(delivered) = deliveries.join_next().await {
+            let Ok((outcome, delivery)) = delivered else { return Sent::Failed };
             let Some(loss) = outcome.loss() else { continue };
             // A passing failure outweighs a lasting one: whoever had it may take them.
             sent = match outcome {

@@ -142,6 +142,49 @@ async fn a_summary_that_nobody_takes_is_counted_and_no_sender_hears_of_it() {
     }
 }
 
+/// A pipeline of one processor, whose backend takes `room` requests and then none until they are read.
+fn pipeline_of(
+    (enricher, summaries): (&Arc<Enricher>, &Summaries),
+    (name, room): (&str, usize),
+    metrics: &Metrics,
+) -> (Pipeline, mpsc::Receiver<(Signal, Bytes)>) {
+    let (sender, arrived) = mpsc::channel(room);
+    let exporter = Arc::new(Exporter::Capture(CaptureExporter::new(name, sender)));
+    let pipeline = Pipeline::new(Some(Arc::clone(enricher)), vec![exporter], metrics.clone());
+    (pipeline.summing_up(summaries, name), arrived)
+}
+
+#[tokio::test]
+async fn a_backend_that_takes_no_summaries_delays_those_of_its_own_pipeline_alone() {
+    let metrics = Metrics::new();
+    let enricher = Arc::new(Enricher::new(
+        Arc::clone(&REGISTRY),
+        &EnrichSettings { traces: watched(), ..EnrichSettings::default() },
+    ));
+    let summaries = Summaries::new("gramtrace", Arc::clone(enricher.traces()), settings(QUIET), metrics.clone());
+    let (stuck, mut unread) = pipeline_of((&enricher, &summaries), ("stuck", 1), &metrics);
+    let (sound, mut read) = pipeline_of((&enricher, &summaries), ("sound", 100), &metrics);
+    summaries.serve(settings(QUIET), [&stuck, &sound]);
+    let send = async |pipeline: &Pipeline, trace: u8| {
+        let sent = request("shop", vec![call(trace, 2, 1, MODEL, (100, 10)), plain(trace, 1, 0)]);
+        let (body, origin) = (Bytes::from(sent.encode_to_vec()), metrics.receiver("otlp", "grpc"));
+        pipeline.export(Export { signal: Signal::Traces, body: body.into(), deadline: None, origin }).await.unwrap();
+        sent
+    };
+    // Its request fills the backend: from now on a summary waits for room there.
+    let first = send(&stuck, 1).await;
+    for trace in 2..6 {
+        send(&sound, trace).await;
+        read.recv().await.unwrap();
+        let (_, body) = read.recv().await.unwrap();
+        let said = ExportTraceServiceRequest::decode(body).unwrap();
+        assert_eq!(summary(&said, "shop").trace_id, plain(trace, 1, 0).trace_id);
+    }
+    assert_eq!(spans(&ExportTraceServiceRequest::decode(unread.recv().await.unwrap().1).unwrap()).len(), 2);
+    let late = ExportTraceServiceRequest::decode(unread.recv().await.unwrap().1).unwrap();
+    assert_eq!(summary(&late, "shop").trace_id, spans(&first)[0].1.trace_id, "it comes when there is room");
+}
+
 fn due(roots: &mut Roots, hop: &Hop, at: Instant) -> Vec<Summary> {
     let due = roots.due(&mut hop.enricher.traces().lock(), at);
     assert!(!due.is_more, "few at once");
