@@ -217,8 +217,9 @@ impl Enricher {
         let reports = plan.reports(&self.names)?;
         let mut services = Services::new(plan.request);
         self.mark(plan, &mut services);
+        let mut roots = self.roots(plan, &mut services)?;
         if reports.is_empty() {
-            let roots = self.roots(plan, &mut services, now)?;
+            self.look_up(&mut roots, plan, now);
             let traces = self.settle_traces(plan, roots, (plan.without_reports(), &[]), (&mut services, now))?;
             let has_calls = plan.spans().iter().any(|span| claim::sighting(span).is_some());
             let settled = has_calls.then(|| (Arc::clone(&self.memory), &reports, Claims::default()));
@@ -227,7 +228,7 @@ impl Enricher {
         let mut memory = lock(&self.memory);
         let claims = plan.settle(&reports, &mut memory, now);
         // In one with the memory, so that nobody books in between: what is new to it is not in the ledger.
-        let roots = self.roots(plan, &mut services, now)?;
+        self.look_up(&mut roots, plan, now);
         let is_new = traces::unbooked(&memory, &claims, &roots);
         drop(memory);
         let of_spans = reports.of_spans(plan.spans.len(), plan.enriched.len());

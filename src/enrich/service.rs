@@ -38,6 +38,14 @@ impl<'a> Services<'a> {
         Self { request, last: None, known: HashMap::default() }
     }
 
+    /// Reads a resource now, so that asking for its service is a look-up from then on.
+    pub(super) fn read(&mut self, resource: Option<Extent>) {
+        let start = resource.map(|resource| resource.start);
+        if self.last.as_ref().is_none_or(|(last, _)| *last != start) {
+            self.of(resource);
+        }
+    }
+
     /// The service of a resource: what is told of it in metrics, in the ledger and on the page, and by which it is told
     /// from others.
     pub(super) fn of(&mut self, resource: Option<Extent>) -> Text<'a> {

@@ -161,36 +161,41 @@ impl TraceClaim {
 }
 
 impl Enricher {
-    /// The roots of a request whose traces may be known, with what acknowledged requests said of them. Where nothing was
-    /// ever booked, only the request's own calls can make a trace known.
+    /// The roots of a request whose traces may be known. Where nothing was ever booked, only the request's own calls can
+    /// make a trace known. Reads all that is to be read of them, so that [`Enricher::look_up`] does not.
     pub(super) fn roots<'a>(
         &self,
         plan: &mut Plan<'a>,
         services: &mut Services<'a>,
-        now: Instant,
     ) -> Result<Vec<Root<'a>>, WireError> {
-        let has_calls = !plan.spans.is_empty() || !plan.enriched.is_empty();
-        if !self.ledger.is_kept || !(has_calls || self.ledger.has_traces()) {
+        if !self.ledger.is_kept || !(has_calls(plan) || self.ledger.has_traces()) {
             return Ok(Vec::new());
         }
         let found = match plan.roots.take() {
             Some(roots) => roots,
             None => root::find(plan.request)?,
         };
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut roots = Vec::with_capacity(found.len());
-        let ledger = self.ledger.lock();
-        for at in &found {
+        for at in found {
             let Some(trace_id) = TraceId::read(root::trace_id(plan.request, at.span)?) else { continue };
             let service = services.of(at.resource);
-            let account = ledger.account(&trace_id.bytes(), &service, now);
-            if account.has_calls() || has_calls || self.ledger.is_watched {
-                roots.push(Root { at: *at, trace_id: trace_id.bytes(), service, account });
-            }
+            roots.push(Root { at, trace_id: trace_id.bytes(), service, account: Account::default() });
         }
         Ok(roots)
+    }
+
+    /// Asks the ledger what acknowledged requests said of the traces of roots, and leaves out those that have nothing to do
+    /// with calls.
+    pub(super) fn look_up(&self, roots: &mut Vec<Root<'_>>, plan: &Plan<'_>, now: Instant) {
+        if roots.is_empty() {
+            return;
+        }
+        let stays = has_calls(plan) || self.ledger.is_watched;
+        let ledger = self.ledger.lock();
+        roots.retain_mut(|root| {
+            root.account = ledger.account(&root.trace_id, &root.service, now);
+            stays || root.account.has_calls()
+        });
     }
 
     /// Adds a request's own calls to what is known of its roots' traces, and gives what is to be booked for both.
@@ -202,7 +207,7 @@ impl Enricher {
         (reports, is_new): (Vec<Option<usize>>, &[bool]),
         (services, now): (&mut Services<'a>, Instant),
     ) -> Result<Option<TraceClaim>, WireError> {
-        if !self.ledger.is_kept || (roots.is_empty() && plan.spans.is_empty() && plan.enriched.is_empty()) {
+        if !self.ledger.is_kept || (roots.is_empty() && !has_calls(plan)) {
             return Ok(None);
         }
         let entries = self.entries(plan, reports, services);
@@ -248,19 +253,22 @@ impl Enricher {
     /// The calls of a request as its traces' ledger takes them.
     fn entries<'a>(&self, plan: &Plan<'a>, reports: Vec<Option<usize>>, services: &mut Services<'a>) -> Vec<Entry> {
         let conversations = Conversations::of(plan);
+        // What has to be read is read before anybody waits for the terms; of resources it is known from then on.
+        let written: Vec<_> = plan.enriched.iter().map(|span| self.written(plan.request, span.at.span)).collect();
+        plan.spans.iter().chain(&plan.enriched).for_each(|span| services.read(span.at.resource));
         self.terms.hold(|shared| {
             let mut service: Option<(Option<Extent>, Arc<str>)> = None;
-            let spans = plan.spans.iter().map(|span| (span, false));
-            let spans = spans.chain(plan.enriched.iter().map(|span| (span, true)));
+            let spans = plan.spans.iter().map(|span| (span, None));
+            let spans = spans.chain(plan.enriched.iter().zip(written).map(|(span, figures)| (span, Some(figures))));
             let mut entries = Vec::with_capacity(plan.spans.len());
-            for ((span, is_enriched), report) in spans.zip(reports) {
+            for ((span, written), report) in spans.zip(reports) {
                 let Some(standing) = standing(span.status) else { continue };
                 let Some((trace_id, span_id)) = span.ids() else { continue };
                 let service = match &service {
                     Some((known, service)) if *known == span.at.resource => service,
                     _ => &service.insert((span.at.resource, shared.name(&services.of(span.at.resource)))).1,
                 };
-                let figures = if is_enriched { self.written(plan.request, span.at.span) } else { estimated(span) };
+                let figures = written.unwrap_or_else(|| estimated(span));
                 let call = span.call.as_ref();
                 let asked = Asked { name: call.and_then(|call| call.name), provider: call.and(span.served.stated) };
                 let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| figures.co2e_g.is_some());
@@ -304,6 +312,11 @@ impl Enricher {
         let range = |[low, value, high]: [Option<f64>; 3]| Some(Range { low, value: value?, high });
         Figures { co2e_g: range(co2e), energy_wh: range(energy), embodied_co2e_g: range(embodied) }
     }
+}
+
+/// Whether a request has model calls of its own.
+const fn has_calls(plan: &Plan<'_>) -> bool {
+    !plan.spans.is_empty() || !plan.enriched.is_empty()
 }
 
 /// What a span does to the totals of its trace; `None` for one that repeats others.
