@@ -6,43 +6,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::budget::{Alarm, BURN_FACTORS, BudgetSettings, News, Status, UnixMs};
+use crate::budget::{Alarm, BudgetSettings, News, Status, UnixMs};
 use crate::units::Amount;
-
-/// The factor of a pair of windows from which on it is urgent.
-const URGENT_FACTOR: f64 = 6.0;
 
 /// `2026-11-24T12:00:00Z`; what no calendar has is the beginning of 1970.
 pub(super) fn time(at: UnixMs) -> String {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
-}
-
-fn severity(alarm: Alarm) -> &'static str {
-    let is_urgent = match alarm {
-        Alarm::Threshold(percent) => percent >= 100.0,
-        Alarm::Burn(_) => factor(alarm) >= URGENT_FACTOR,
-    };
-    if is_urgent { "critical" } else { "warning" }
-}
-
-/// The percent of a threshold, or the factor of a burn rate.
-fn factor(alarm: Alarm) -> f64 {
-    match alarm {
-        Alarm::Threshold(percent) => percent,
-        Alarm::Burn(pair) => BURN_FACTORS.get(pair).copied().unwrap_or_default(),
-    }
-}
-
-fn summary(budget: &BudgetSettings, alarm: Alarm, is_firing: bool) -> String {
-    let (name, factor) = (&budget.name, factor(alarm));
-    match (alarm, is_firing) {
-        (Alarm::Threshold(_), true) => format!("the budget {name} is consumed up to {factor} %"),
-        (Alarm::Threshold(_), false) => format!("the budget {name} is below {factor} % again"),
-        (Alarm::Burn(_), true) => format!("the budget {name} is consumed {factor} times faster than it lasts"),
-        (Alarm::Burn(_), false) => {
-            format!("the budget {name} is no longer consumed {factor} times faster than it lasts")
-        }
-    }
 }
 
 fn description(budget: &BudgetSettings, status: &Status) -> String {
@@ -68,8 +37,8 @@ pub(super) fn labels(budget: &str, alarm: Alarm) -> BTreeMap<String, String> {
         Alarm::Threshold(_) => ("GramtraceBudgetThreshold", "threshold"),
         Alarm::Burn(_) => ("GramtraceBudgetBurn", "factor"),
     };
-    let factor = factor(alarm).to_string();
-    let labels = [("alertname", name), ("budget", budget), ("severity", severity(alarm)), (key, &factor)];
+    let level = alarm.level().to_string();
+    let labels = [("alertname", name), ("budget", budget), ("severity", alarm.severity().name()), (key, &level)];
     labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
@@ -91,7 +60,7 @@ pub(super) fn alert(
     labels.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
     let mut alert = json!({
         "labels": labels,
-        "annotations": { "summary": summary(budget, alarm, times.is_firing), "description": description(budget, status) },
+        "annotations": { "summary": alarm.summary(budget, status, times.is_firing), "description": description(budget, status) },
         // A clock that was set back would have it end before it began, which Alertmanager refuses.
         "startsAt": time(times.since.min(times.ends)),
         "endsAt": time(times.ends),
@@ -114,20 +83,20 @@ pub(super) fn event(news: &News, link: Option<&str>) -> Value {
         Alarm::Burn(_) => ("burn_rate", "burn_factor"),
     };
     let state = if change.is_firing { "firing" } else { "resolved" };
-    let factor = factor(change.what);
+    let level = change.what.level();
     let mut told: Map<String, Value> = Map::new();
     let entries = [
         ("version", json!(1)),
         // The same when it is sent again.
-        ("id", json!(format!("{}/{event}/{factor}/{}/{state}", budget.name, change.since))),
+        ("id", json!(format!("{}/{event}/{level}/{}/{state}", budget.name, change.since))),
         ("at", json!(time(*at))),
         ("event", json!(event)),
         ("state", json!(state)),
         ("since", json!(time(change.since))),
-        ("severity", json!(severity(change.what))),
-        ("summary", json!(summary(budget, change.what, change.is_firing))),
+        ("severity", json!(change.what.severity().name())),
+        ("summary", json!(change.what.summary(budget, status, change.is_firing))),
         ("budget", json!(budget.name)),
-        (key, json!(factor)),
+        (key, json!(level)),
         ("period", json!(budget.period.to_string())),
         ("unit", json!(if matches!(budget.limit, Amount::Energy(_)) { "Wh" } else { "g" })),
         ("limit", json!(limit)),

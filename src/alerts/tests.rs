@@ -76,7 +76,7 @@ fn what_fires_is_told_at_once_and_every_minute_and_what_is_over_until_it_was_hea
             "alertname": "GramtraceBudgetThreshold", "budget": "team", "cluster": "eu", "severity": "warning", "threshold": "50",
         },
         "annotations": {
-            "summary": "the budget team is consumed up to 50 %",
+            "summary": "the budget team is at 60 % of its limit (threshold 50 %)",
             "description": "60 gCO2e of 100 gCO2e in the last hour, forecast 600 gCO2e; most by model openai/gpt-4o: 60 gCO2e; \
                             most by service shop: 60 gCO2e",
         },
@@ -149,7 +149,7 @@ fn what_a_webhook_is_told_is_all_that_is_known() {
     let expected = serde_json::json!({
         "version": 1, "id": "team/threshold/50/1764000000000/firing", "at": "2025-11-24T16:00:00Z",
         "event": "threshold", "state": "firing", "since": "2025-11-24T16:00:00Z", "severity": "warning",
-        "summary": "the budget team is consumed up to 50 %", "budget": "team", "threshold_percent": 50.0,
+        "summary": "the budget team is at 60 % of its limit (threshold 50 %)", "budget": "team", "threshold_percent": 50.0,
         "period": "last hour", "unit": "g", "limit": 100.0, "consumed": 60.0, "left": 40.0, "percent": 60.0, "forecast": 600.0,
         "models": [{"name": "openai/gpt-4o", "amount": 60.0}], "services": [{"name": "shop", "amount": 60.0}],
         "link": "https://g.example/budgets",

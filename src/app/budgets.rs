@@ -10,9 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::alerts::{AlertPlan, AlertSettings, AlertmanagerSettings, Alerts, WebhookSettings};
-use crate::budget::{
-    Alarm, BURN_FACTORS, BudgetSettings, Budgets, CalendarUnit, Count, News, Period, Rolling, unix_ms,
-};
+use crate::budget::{BudgetSettings, Budgets, CalendarUnit, Count, News, Period, Rolling, unix_ms};
 use crate::config::{
     AlertmanagerConfig, BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig, SyncConfig,
     WebhookConfig,
@@ -164,20 +162,15 @@ pub(super) fn apply(budgets: &Budgets, settings: Vec<BudgetSettings>) {
     }
 }
 
+/// How it stands by now, and what of that is news.
 fn log(news: &News) {
-    let (budget, is_firing) = (&*news.budget.name, news.change.is_firing);
-    match news.change.what {
-        Alarm::Threshold(percent) if is_firing => {
-            tracing::warn!(budget, percent, "a budget is consumed up to a threshold");
-        }
-        Alarm::Threshold(percent) => tracing::info!(budget, percent, "a budget is below a threshold again"),
-        Alarm::Burn(pair) => {
-            let factor = BURN_FACTORS.get(pair).copied().unwrap_or_default();
-            if is_firing {
-                tracing::warn!(budget, factor, "a budget is consumed faster than it lasts");
-            } else {
-                tracing::info!(budget, factor, "a budget is no longer consumed that fast");
-            }
-        }
+    let News { budget, status, change, .. } = news;
+    let summary = change.what.summary(budget, status, change.is_firing);
+    let (consumed, forecast) = (budget.limit.show(status.consumed), budget.limit.show(status.forecast));
+    let (budget, limit) = (&*budget.name, budget.limit);
+    if change.is_firing {
+        tracing::warn!(budget, consumed, %limit, forecast, "{summary}");
+    } else {
+        tracing::info!(budget, consumed, %limit, forecast, "{summary}");
     }
 }

@@ -1,6 +1,7 @@
 //! Budgets of CO2e or energy: what was consumed in a period, against a limit. Bookings are those of acknowledged calls.
 //! Knows amounts and time, which is passed in; nothing of spans, of configuration, or of who is told.
 
+mod alarm;
 mod book;
 mod calls;
 mod entry;
@@ -14,12 +15,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use alarm::{Alarm, BURNS, Burn, Change, Severity};
 use book::Book;
 pub use calls::{CALL_TTL_MS, CallId};
 pub use entry::{Booked, Entry, Taken};
 
 pub use period::{CalendarUnit, Period, Rolling, UnixMs, unix_ms};
-pub use state::{Alarm, BURN_FACTORS, Change, Standing, State};
+pub use state::{Standing, State};
 
 use crate::units::Amount;
 
@@ -79,7 +81,7 @@ pub struct Status {
     /// from now at the average of its last tenth.
     pub forecast: f64,
     /// How fast, over each pair of windows.
-    pub burn: [Window; BURN_FACTORS.len()],
+    pub burn: [Window; BURNS.len()],
     /// The models that consumed most, with what: of the period, of a rolling one of up to two.
     pub models: Vec<(String, f64)>,
     /// The services, likewise.

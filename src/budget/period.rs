@@ -57,7 +57,9 @@ pub enum CalendarUnit {
 }
 
 impl Rolling {
-    pub(super) const fn length_ms(self) -> i64 {
+    /// In milliseconds.
+    #[must_use]
+    pub const fn length_ms(self) -> i64 {
         match self {
             Self::Hour => HOUR_MS,
             Self::Day => 24 * HOUR_MS,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::{Alarm, BURNS, Burn, Change};
 use super::period::{Period, THIRTY_DAYS_MS, UnixMs};
 use super::ring::Ring;
 use super::{BudgetSettings, Status, Window};
@@ -18,14 +19,6 @@ const RECENT: usize = BUCKETS / 10;
 const REARM: f64 = 5.0;
 /// Of models and services, how many are kept apart.
 const MAX_DRIVERS: usize = 100;
-/// For a period of 30 days: a burn rate, and the long and the short time over which it has to last. From the multi-window
-/// alerts of <https://sre.google/workbook/alerting-on-slos/>.
-pub(super) const BURNS: [(f64, i64, i64); 4] = [
-    (14.4, 3_600_000, 300_000),
-    (6.0, 6 * 3_600_000, 1_800_000),
-    (3.0, 24 * 3_600_000, 2 * 3_600_000),
-    (1.0, 72 * 3_600_000, 6 * 3_600_000),
-];
 /// Buckets of a short window; a long one has twelve of them.
 const SHORT: usize = 5;
 const LONG: usize = 12 * SHORT;
@@ -67,33 +60,10 @@ struct Drivers {
     turned: UnixMs,
 }
 
-/// What may fire.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Alarm {
-    /// A threshold, in percent of the limit.
-    Threshold(f64),
-    /// More is consumed than lasts for the period, over both windows of a pair: its place among [`BURN_FACTORS`].
-    Burn(usize),
-}
-
-/// Something that has just become so, or no longer is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
-    /// What.
-    pub what: Alarm,
-    /// Whether it is so now.
-    pub is_firing: bool,
-    /// When it began.
-    pub since: UnixMs,
-}
-
-/// The burn rates that are watched, by their pair of windows.
-pub const BURN_FACTORS: [f64; BURNS.len()] = [BURNS[0].0, BURNS[1].0, BURNS[2].0, BURNS[3].0];
-
 impl State {
     pub(super) fn new(settings: &BudgetSettings, now: UnixMs) -> Self {
         let length = settings.period.nominal_ms();
-        let burn = |(_, _, short): (f64, i64, i64)| Ring::new(scaled(short, length) / SHORT as i64, LONG);
+        let burn = |burn: Burn| Ring::new(burn.scaled(length).short_ms / SHORT as i64, LONG);
         Self {
             is_energy: is_energy(settings),
             period: settings.period.clone(),
@@ -192,11 +162,12 @@ impl State {
         let (limit, length) = (settings.limit.get(), settings.period.nominal_ms());
         let now = self.now;
         let mut windows = [Window::default(); BURNS.len()];
-        for ((window, ring), (factor, long_ms, short_ms)) in windows.iter_mut().zip(&mut self.burns).zip(BURNS) {
+        for ((window, ring), burn) in windows.iter_mut().zip(&mut self.burns).zip(BURNS) {
             // A rate of 1 consumes the limit in just the period.
             let rate = |consumed: f64, ms: i64| consumed / limit * (THIRTY_DAYS_MS as f64 / ms as f64);
-            let (long_rate, short_rate) = (rate(ring.sum(LONG, now), long_ms), rate(ring.sum(SHORT, now), short_ms));
-            let (long_ms, short_ms) = (scaled(long_ms, length), scaled(short_ms, length));
+            let (long_rate, short_rate) =
+                (rate(ring.sum(LONG, now), burn.long_ms), rate(ring.sum(SHORT, now), burn.short_ms));
+            let Burn { factor, long_ms, short_ms } = burn.scaled(length);
             *window = Window { factor, long_ms, short_ms, long_rate, short_rate };
         }
         windows
@@ -266,11 +237,6 @@ impl State {
 
 const fn is_energy(settings: &BudgetSettings) -> bool {
     matches!(settings.limit, Amount::Energy(_))
-}
-
-/// A window of a 30-day period, for one of another length.
-pub(super) fn scaled(ms: i64, length_ms: i64) -> i64 {
-    (i128::from(ms) * i128::from(length_ms) / i128::from(THIRTY_DAYS_MS)).try_into().unwrap_or(i64::MAX)
 }
 
 impl Drivers {

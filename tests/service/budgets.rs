@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use gramtrace::otlp::Signal;
+use serde_json::Value;
 
 use super::hop::{grpc, is_delivered};
 use super::page::get;
@@ -51,7 +52,7 @@ async fn what_was_acknowledged_is_consumed_and_told_everywhere() {
     let (grpc_address, metrics) = (service.address("\"grpc\""), service.address("metrics page"));
     let body = || capture("otel-openai-v2/002-traces-grpc.pb").into();
     assert!(is_delivered(&grpc(grpc_address).send(Signal::Traces, body(), None).await));
-    let said = service.line("a budget is consumed up to a threshold");
+    let said = service.line("of its limit (threshold 50 %)");
     assert!(said.contains("budget=\"one\""), "{said}");
 
     let (_, page) = get(metrics, "/metrics").await;
@@ -69,7 +70,7 @@ async fn what_was_acknowledged_is_consumed_and_told_everywhere() {
     assert_eq!(gauge(&page, "gramtrace_budget_consumed_joules", "nobody"), 0.0);
 
     let (status, answer) = get(api.parse().unwrap(), "/api/v1/budgets").await;
-    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
     let budgets = answer["budgets"].as_array().unwrap();
     let names: Vec<_> = budgets.iter().map(|budget| budget["name"].as_str().unwrap()).collect();
     assert_eq!((status, names), (200, vec!["everything", "nobody", "one"]));
@@ -120,4 +121,50 @@ fn the_rules_of_the_example_are_those_beside_it() {
         output.status.code() == Some(1) && said.contains("nobody: metrics have no label for `team.name`"),
         "{said}"
     );
+}
+
+/// Whether something of `list` has all of `labels`.
+fn has_labels(list: &Value, labels: &Value) -> bool {
+    let has = |of: &Value| labels.as_object().is_none_or(|it| it.iter().all(|(key, value)| of.get(key) == Some(value)));
+    list.as_array().is_some_and(|list| list.iter().any(|alert| has(&alert["exp_labels"])))
+}
+
+/// promtool says whether the tests hold; this, whether they are of every rule.
+#[test]
+fn every_rule_of_prometheus_has_unit_tests_also_of_when_it_does_not_fire() {
+    for name in ["rules", "budgets"] {
+        let read = |file: String| -> Value {
+            serde_yaml::from_str(&std::fs::read_to_string(format!("deploy/prometheus/{file}")).unwrap()).unwrap()
+        };
+        let rules = if name == "rules" { read("rules.yml".to_owned()) } else { read(format!("{name}.rules.yml")) };
+        let tests = read(format!("{name}.test.yml"));
+        let all = |key: &str| -> Vec<&Value> {
+            let tests = tests["tests"].as_array().unwrap().iter();
+            tests.filter_map(|test| test[key].as_array()).flatten().collect()
+        };
+        let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+        for rule in rules {
+            let labels = &rule["labels"];
+            if let Some(record) = rule["record"].as_str() {
+                let labels = labels.as_object().into_iter().flatten();
+                let wanted: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+                let is_of = |test: &&Value| {
+                    let expr = test["expr"].as_str().unwrap();
+                    expr.contains(record) && wanted.iter().all(|label| expr.contains(label))
+                };
+                assert!(all("promql_expr_test").iter().any(is_of), "no test of {record} {wanted:?}");
+                continue;
+            }
+            let tests: Vec<_> =
+                all("alert_rule_test").into_iter().filter(|test| test["alertname"] == rule["alert"]).collect();
+            assert!(
+                tests.iter().any(|test| has_labels(&test["exp_alerts"], labels)),
+                "no test in which it fires: {rule}"
+            );
+            assert!(
+                tests.iter().any(|test| !has_labels(&test["exp_alerts"], labels)),
+                "nor one in which it does not: {rule}"
+            );
+        }
+    }
 }

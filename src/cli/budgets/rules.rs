@@ -7,14 +7,14 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::app::budget_name;
+use crate::budget::{Alarm, BURNS, Burn, Rolling};
 use crate::config::{BudgetConfig, Config, CountConfig, GramtraceConfig, PeriodConfig};
 use crate::enrich::is_like;
 use crate::units::{Amount, J_PER_WH};
 
-/// A burn rate with its windows for a period of 30 days, in minutes, and how urgent it is.
-const BURNS: [(f64, u64, u64, &str); 4] =
-    [(14.4, 60, 5, "critical"), (6.0, 360, 30, "critical"), (3.0, 1440, 120, "warning"), (1.0, 4320, 360, "warning")];
-const THIRTY_DAYS_MINUTES: u64 = 43_200;
+const MINUTE_MS: i64 = 60_000;
+/// What the alert's expression gives, in three digits.
+const SHORT_VALUE: &str = r#"{{ printf "%.3g" $value }}"#;
 
 /// The rules for every budget, as a file.
 pub(super) fn of(config: &Config) -> Result<String, String> {
@@ -43,7 +43,7 @@ struct Rules<'a> {
     selector: String,
     /// In the metric's unit.
     limit: f64,
-    minutes: u64,
+    period_ms: i64,
     unit: &'static str,
 }
 
@@ -55,81 +55,96 @@ impl<'a> Rules<'a> {
             (Amount::Co2e(grams), CountConfig::Low) => ("gramtrace_co2e_low_grams_total", grams.get(), "grams"),
             (Amount::Co2e(grams), CountConfig::High) => ("gramtrace_co2e_high_grams_total", grams.get(), "grams"),
         };
-        let minutes = match budget.period {
-            PeriodConfig::LastHour => 60,
-            PeriodConfig::LastDay | PeriodConfig::Day => 1440,
-            PeriodConfig::LastWeek | PeriodConfig::Week => 10_080,
-            PeriodConfig::LastThirtyDays | PeriodConfig::Month => THIRTY_DAYS_MINUTES,
+        let period = match budget.period {
+            PeriodConfig::LastHour => Rolling::Hour,
+            PeriodConfig::LastDay | PeriodConfig::Day => Rolling::Day,
+            PeriodConfig::LastWeek | PeriodConfig::Week => Rolling::Week,
+            PeriodConfig::LastThirtyDays | PeriodConfig::Month => Rolling::ThirtyDays,
         };
-        Ok(Self { name, budget, metric, selector: selector(budget, gramtrace)?, limit, minutes, unit })
+        Ok(Self {
+            name,
+            budget,
+            metric,
+            selector: selector(budget, gramtrace)?,
+            limit,
+            period_ms: period.length_ms(),
+            unit,
+        })
     }
 
     fn write(&self, text: &mut String) {
         let Self { name, budget, limit, unit, .. } = self;
         let consumed = format!("gramtrace:budget_consumed_{unit}:increase");
-        let burn = "gramtrace:budget_burn_rate:ratio";
         // Writing to a String cannot fail.
         let _ = write!(
             text,
             "  - name: gramtrace-budget-{name}\n    rules:\n\
              \x20     - record: gramtrace:budget_limit_{unit}\n        expr: vector({limit})\n        labels: {{budget: {name:?}}}\n\
              \x20     - record: {consumed}\n        expr: {}\n        labels: {{budget: {name:?}}}\n",
-            quoted(&self.increase(self.minutes))
+            quoted(&self.increase(self.period_ms))
         );
         for threshold in &budget.thresholds {
+            let severity = Alarm::Threshold(*threshold).severity().name();
             let _ = write!(
                 text,
-                "      - alert: GramtraceBudgetThreshold\n        expr: {consumed}{{budget={name:?}}} >= {}\n\
-                 \x20       labels: {{budget: {name:?}, severity: {}, threshold: \"{threshold}\"}}\n        annotations:\n\
-                 \x20         summary: \"the budget {name} is consumed up to {threshold} %\"\n",
-                limit * threshold / 100.0,
-                if *threshold >= 100.0 { "critical" } else { "warning" },
+                "      - alert: GramtraceBudgetThreshold\n        expr: 100 * {consumed}{{budget={name:?}}} / {limit} >= {threshold}\n\
+                 \x20       labels: {{budget: {name:?}, severity: {severity}, threshold: \"{threshold}\"}}\n        annotations:\n\
+                 \x20         summary: 'the budget {name} is at {} % of its limit (threshold {threshold} %)'\n",
+                SHORT_VALUE
             );
         }
-        if !budget.burn_rates {
-            return;
+        if budget.burn_rates {
+            self.write_burns(text);
         }
+    }
+
+    fn write_burns(&self, text: &mut String) {
+        let (name, burn) = (&self.name, "gramtrace:budget_burn_rate:ratio");
         // The long window of one pair may be the short one of another.
         let mut recorded = BTreeSet::new();
-        for (factor, long, short, severity) in self.burns() {
-            for minutes in [long, short].into_iter().filter(|minutes| recorded.insert(*minutes)) {
-                let rate = self.minutes as f64 / minutes as f64 / limit;
+        for (alarm, Burn { factor, long_ms, short_ms }) in self.burns() {
+            for window_ms in [long_ms, short_ms].into_iter().filter(|window_ms| recorded.insert(*window_ms)) {
+                let rate = self.period_ms as f64 / window_ms as f64 / self.limit;
                 let _ = write!(
                     text,
                     "      - record: {burn}\n        expr: {}\n        labels: {{budget: {name:?}, window: \"{}\"}}\n",
-                    quoted(&format!("{} * {rate}", self.increase(minutes))),
-                    window(minutes)
+                    quoted(&format!("{} * {rate}", self.increase(window_ms))),
+                    window(window_ms)
                 );
             }
-            let (long, short) = (window(long), window(short));
+            let (long, short, severity) = (window(long_ms), window(short_ms), alarm.severity().name());
             let _ = write!(
                 text,
                 "      - alert: GramtraceBudgetBurn\n        expr: >-\n\
                  \x20         {burn}{{budget={name:?}, window=\"{long}\"}} >= {factor}\n\
                  \x20         and ignoring (window) {burn}{{budget={name:?}, window=\"{short}\"}} >= {factor}\n\
                  \x20       labels: {{budget: {name:?}, severity: {severity}, factor: \"{factor}\"}}\n        annotations:\n\
-                 \x20         summary: \"the budget {name} is consumed {factor} times faster than it lasts\"\n",
+                 \x20         summary: 'the budget {name} burns at {} times the rate at which it lasts (told from {factor} on)'\n",
+                SHORT_VALUE
             );
         }
     }
 
     /// Those whose windows are long enough for a scrape a minute or faster: of shorter ones nothing can be told.
-    fn burns(&self) -> impl Iterator<Item = (f64, u64, u64, &'static str)> {
-        let scaled = move |minutes: u64| minutes * self.minutes / THIRTY_DAYS_MINUTES;
-        let burns = BURNS.into_iter();
-        let of_period =
-            burns.map(move |(factor, long, short, severity)| (factor, scaled(long), scaled(short), severity));
-        of_period.filter(|(_, long, short, _)| *short >= 5 && long > short)
+    fn burns(&self) -> impl Iterator<Item = (Alarm, Burn)> {
+        // In whole minutes.
+        let whole = |ms: i64| ms / MINUTE_MS * MINUTE_MS;
+        let scaled = move |burn: Burn| {
+            let burn = burn.scaled(self.period_ms);
+            Burn { long_ms: whole(burn.long_ms), short_ms: whole(burn.short_ms), ..burn }
+        };
+        let burns = BURNS.into_iter().enumerate().map(move |(pair, burn)| (Alarm::Burn(pair), scaled(burn)));
+        burns.filter(|(_, burn)| burn.short_ms >= 5 * MINUTE_MS && burn.long_ms > burn.short_ms)
     }
 
-    fn increase(&self, minutes: u64) -> String {
-        format!("(sum(increase({}{}[{}])) or vector(0))", self.metric, self.selector, window(minutes))
+    fn increase(&self, window_ms: i64) -> String {
+        format!("(sum(increase({}{}[{}])) or vector(0))", self.metric, self.selector, window(window_ms))
     }
 }
 
 /// `3d`, `6h`, `5m`.
-fn window(minutes: u64) -> String {
-    match minutes {
+fn window(ms: i64) -> String {
+    match ms / MINUTE_MS {
         whole if whole % 1440 == 0 => format!("{}d", whole / 1440),
         whole if whole % 60 == 0 => format!("{}h", whole / 60),
         minutes => format!("{minutes}m"),
@@ -221,7 +236,6 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [{processor}], 
     #[test]
     fn a_glob_is_a_regular_expression_that_means_the_same() {
         assert_eq!(regex("shop-*.v?"), r"shop-.*\.v.");
-        assert_eq!(window(5), "5m");
-        assert_eq!((window(120), window(4320)), ("2h".to_owned(), "3d".to_owned()));
+        assert_eq!([5, 120, 4320].map(|minutes| window(minutes * MINUTE_MS)), ["5m", "2h", "3d"]);
     }
 }
