@@ -6,10 +6,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::keyed::{Keyed, KeyedHasher};
 use super::report::{SpanId, TraceId};
-use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, last_of, value, walk};
+use crate::otlp::{Extent, Field, PlainField, Reader, SpanAt, Value, WireError, parent_id, value, walk};
 
-/// `Span.parent_span_id`.
-const PARENT: u8 = 4;
 /// Steps that are climbed without a note of where one was: traces are seldom deeper within one request.
 const SHALLOW: usize = 16;
 
@@ -224,7 +222,7 @@ fn trailing_ids(span: &[u8]) -> Option<Ids> {
 /// The parent, wherever it stands.
 #[inline(never)]
 fn parent_behind(request: &[u8], rest: Extent) -> Result<Option<SpanId>, WireError> {
-    Ok(last_of(request, rest, PARENT)?.and_then(SpanId::read))
+    Ok(parent_id(request, rest)?.and_then(SpanId::read))
 }
 
 #[inline(never)]

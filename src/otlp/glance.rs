@@ -11,10 +11,11 @@ use super::value::{head_of_key, plain_key_value, slice};
 /// `Span.attributes`, and `KeyValue.key`.
 const ATTRIBUTES: u32 = 9;
 const KEY: u8 = 1;
-/// The tags of a span's ids, each with its length.
+/// The tags of a span's ids, each with its length; `Span.parent_span_id`.
 const TRACE_ID: [u8; 2] = [0x0a, 16];
 const SPAN_ID: [u8; 2] = [0x12, 8];
-const PARENT_TAG: u8 = 0x22;
+const PARENT: u8 = 4;
+const PARENT_TAG: u8 = PARENT << 3 | 2;
 const PARENT_ID: [u8; 2] = [PARENT_TAG, 8];
 /// The tags of a span's name, kind, times and attributes.
 const NAME: u8 = 0x2a;
@@ -82,11 +83,12 @@ pub fn any_attribute(
     if rest.len() == behind { Ok(false) } else { any_attribute_slowly(request, span, is) }
 }
 
-/// The last field with the number `number` (1 to 15, not that of attributes), looked for at a glance.
+/// `Span.parent_span_id`, looked for at a glance; the last where it is written again. For this field alone: others are
+/// passed over together, ids behind a parent's and the start behind the end.
 ///
 /// # Errors
 /// [`WireError`], also where that field is not length-delimited.
-pub fn last_of(request: &[u8], span: Extent, number: u8) -> Result<Option<&[u8]>, WireError> {
+pub fn parent_id(request: &[u8], span: Extent) -> Result<Option<&[u8]>, WireError> {
     let (Some(mut rest), Some(behind)) = (request.get(span.start..), request.len().checked_sub(span.end)) else {
         return Ok(None);
     };
@@ -94,17 +96,17 @@ pub fn last_of(request: &[u8], span: Extent, number: u8) -> Result<Option<&[u8]>
     loop {
         rest = behind_keys_first(rest, behind, |_, _| false);
         let Some(tag) = rest.first().filter(|_| rest.len() > behind) else { break };
-        let passed = if tag >> 3 == number { None } else { behind_field(rest, |_, _| false) };
+        let passed = if tag >> 3 == PARENT { None } else { behind_field(rest, |_, _| false) };
         rest = match passed {
             Some(next) => next,
             None => {
                 let at = Reader::within(request, Extent { start: request.len() - rest.len(), ..span });
                 let (field, behind) = at.any_field()?;
                 match field {
-                    Field { number: here, value: Value::Bytes(extent) } if here == u32::from(number) => {
+                    Field { number: here, value: Value::Bytes(extent) } if here == u32::from(PARENT) => {
                         found = Some(slice(request, extent));
                     }
-                    Field { number: here, .. } if here == u32::from(number) => {
+                    Field { number: here, .. } if here == u32::from(PARENT) => {
                         return Err(at.error(WireErrorKind::WrongWireType));
                     }
                     _ => {}
@@ -118,7 +120,7 @@ pub fn last_of(request: &[u8], span: Extent, number: u8) -> Result<Option<&[u8]>
     }
     // Something goes beyond the span: field by field it is found out.
     let mut reader = Reader::within(request, span);
-    while let Some((content, _)) = reader.find(number)? {
+    while let Some((content, _)) = reader.find(PARENT)? {
         found = Some(content);
     }
     Ok(found)
@@ -304,8 +306,40 @@ mod tests {
         prop_oneof![Just(ids(true)), Just(ids(false)), Just(Vec::new())]
     }
 
+    /// What protobuf says, without a glance: the last parent.
+    fn read_parent(request: &[u8], span: Extent) -> Result<Option<&[u8]>, WireError> {
+        let (mut reader, mut parent) = (Reader::within(request, span), None);
+        while let Some((id, _)) = reader.find(PARENT)? {
+            parent = Some(id);
+        }
+        Ok(parent)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Also where the ids are written again and again, in any order, and some of them are longer.
+        #[test]
+        fn a_glance_finds_the_parent_that_reading_finds(
+            lead in lead(),
+            fields in prop::collection::vec(prop_oneof![4 => field(), 1 => Just(delimited(4, &[9; 8])), 1 => Just(delimited(4, &[5; 7]))], 0..12),
+            broken in prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>())),
+            (before, behind) in (0usize..3, prop_oneof![Just(0usize), 0usize..9, 100usize..600]),
+        ) {
+            let mut span = [lead, fields.concat()].concat();
+            if let Some((at, byte)) = broken
+                && !span.is_empty()
+            {
+                let at = at.index(span.len());
+                span[at] = byte;
+            }
+            let request = [vec![0x4a; before], span.clone(), vec![0x4a; behind]].concat();
+            let extent = Extent { prefix: before, start: before, end: before + span.len() };
+            match (read_parent(&request, extent), parent_id(&request, extent)) {
+                (Err(_), glance) => prop_assert!(broken.is_some(), "{glance:?}"),
+                (read, glance) => prop_assert_eq!(glance, read),
+            }
+        }
 
         /// Spans as anybody may write them, some of them with a byte that does not belong there, in a request with more
         /// or less behind them.

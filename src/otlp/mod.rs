@@ -10,7 +10,7 @@ mod split;
 pub mod value;
 mod walk;
 
-pub use glance::{any_attribute, last_of};
+pub use glance::{any_attribute, parent_id};
 pub use reader::{Extent, Field, Found, PlainField, Reader, Value, WireError, WireErrorKind};
 pub use signal::Signal;
 pub use splice::Splice;
