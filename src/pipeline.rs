@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::budget::{Budgets, CallId, Consumption, unix_ms};
+use crate::budget::{Budgets, CallScope, Consumption, unix_ms};
 use crate::enrich::{Books, BudgetCall, Emission, Enriched, Enricher, LabelSettings};
 use crate::exporter::{Delivery, Destination, Outcome, partial_success};
 use crate::otlp::{Signal, count};
@@ -46,6 +46,8 @@ pub struct Pipeline {
     /// Where there is an enricher.
     book: Option<EmissionBook>,
     budgets: Budgets,
+    /// By which ids its calls are known there.
+    calls: CallScope,
     /// Where budgets are kept.
     commits: Option<Commits>,
     deliveries: Vec<Arc<Delivery>>,
@@ -64,8 +66,8 @@ impl Pipeline {
         let delivery = |destination: D| Arc::new(Delivery::new(destination.into(), &metrics));
         let deliveries = destinations.into_iter().map(delivery).collect();
         let book = enricher.as_ref().map(|enricher| metrics.emission_book(&emission_settings(enricher.labels())));
-        let budgets = Budgets::default();
-        Self { enricher, book, budgets, commits: None, deliveries, passage: None, metrics }
+        let calls = enricher.as_ref().map(|enricher| CallScope::of(enricher.name())).unwrap_or_default();
+        Self { enricher, book, budgets: Budgets::default(), calls, commits: None, deliveries, passage: None, metrics }
     }
 
     /// The same, and each trace whose root goes through it is summed up by `summaries`, where this pipeline has the name
@@ -152,7 +154,10 @@ impl Pipeline {
         let now = SystemTime::now();
         book.add(books.emissions.iter().map(booking), is_partial, now);
         let is_budgeted = books.emissions.iter().any(|emission| !emission.origin.budgets.is_empty());
-        is_budgeted.then(|| self.budgets.add(books.emissions.iter().flat_map(consumptions), unix_ms(now)))
+        is_budgeted.then(|| {
+            let consumptions = books.emissions.iter().flat_map(|emission| consumptions(emission, self.calls));
+            self.budgets.add(consumptions, unix_ms(now))
+        })
     }
 
     async fn deliver(&self, signal: Signal, prepared: &Prepared, deadline: Option<Instant>) -> Result<Answer, Failure> {
@@ -206,7 +211,7 @@ fn emission_settings(labels: &LabelSettings) -> EmissionSettings {
 }
 
 /// What calls of one origin took: together, or call by call where budgets are to know each again.
-fn consumptions(emission: &Emission) -> Vec<Consumption<'_>> {
+fn consumptions(emission: &Emission, scope: CallScope) -> Vec<Consumption<'_>> {
     let of = |call, [value, low, high]: [f64; 3], energy_j: f64| Consumption {
         budgets: &emission.origin.budgets,
         co2e_g: [low, value, high],
@@ -217,7 +222,7 @@ fn consumptions(emission: &Emission) -> Vec<Consumption<'_>> {
     };
     match &emission.calls_of_budgets {
         Some(calls) => {
-            let id = |call: &BudgetCall| call.ids.and_then(|(trace_id, span_id)| CallId::new(&trace_id, &span_id));
+            let id = |call: &BudgetCall| call.ids.and_then(|(trace_id, span_id)| scope.call(&trace_id, &span_id));
             calls.iter().map(|call| of(id(call), call.co2e_g, call.energy_j)).collect()
         }
         None => {

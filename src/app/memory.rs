@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, GramtraceConfig};
+use crate::budget::CALLS_BYTES;
+use crate::config::{Config, GramtraceConfig, SyncConfig};
 use crate::receiver::{BudgetSettings, PLAIN_COST};
 
 /// At least this part of the limit is for requests, whatever else the process takes.
@@ -33,7 +34,7 @@ impl Memory {
         }
         let available = available.unwrap_or(u64::MAX);
         let limit = limiter.limit_bytes(available);
-        let remembered: u64 = config.processors.values().map(remembered).sum();
+        let remembered: u64 = config.processors.values().map(remembered).sum::<u64>().saturating_add(calls(config));
         let left = limit.saturating_sub(resident.saturating_add(remembered));
         let hard_bytes = (left - left / HELD_BACK).max(limit / LEAST_PART);
         let spike = limiter.spike_bytes(limit, available);
@@ -66,6 +67,13 @@ impl Memory {
 fn remembered(config: &GramtraceConfig) -> u64 {
     let mebibytes = u64::from(config.memory.max_size_mib).saturating_add(config.trace.max_size_mib);
     mebibytes.saturating_mul(1 << 20).saturating_add(config.trace.max_root_bytes())
+}
+
+/// What the calls that budgets know each again take at most, in bytes: all processors' together.
+fn calls(config: &Config) -> u64 {
+    let knows_calls = config.keeping().is_some_and(|keeping| keeping.sync == SyncConfig::EachRequest);
+    let has_budgets = config.processors.values().any(|processor| !processor.budgets.is_empty());
+    if knows_calls && has_budgets { CALLS_BYTES } else { 0 }
 }
 
 /// `whole * part / of`, without overflow.
@@ -144,6 +152,23 @@ service: {{pipelines: {{traces: {{receivers: [otlp], processors: [memory_limiter
         summing_up.processors.values_mut().for_each(|it| it.trace.summary_span = true);
         let left = 398 * MIB;
         assert_eq!(Memory::of(&summing_up, 40 * MIB, Some(1)).budget.hard_bytes, left - left / 3);
+    }
+
+    #[test]
+    fn calls_that_budgets_know_again_are_what_the_process_takes_itself() {
+        let text = "receivers: {otlp: {protocols: {grpc: }}}
+processors: {memory_limiter: {limit_mib: 1024}, gramtrace: {budgets: [{name: all, limit: 5kg, period: 1d}]}}
+exporters: {debug: }
+extensions: {gramtrace_budgets: {directory: /var/lib/gramtrace, sync: request}}
+service: {extensions: [gramtrace_budgets], pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, gramtrace], exporters: [debug]}}}";
+        let requests = |text: &str| {
+            let config = Config::parse("test", text.as_bytes(), &|_| None).unwrap();
+            Memory::of(&config, 40 * MIB, None).budget.hard_bytes
+        };
+        // Two thirds of 1024 - 40 - 64 - 256 MiB.
+        assert_eq!(requests(&text.replace("request", "1s")), 664 * MIB - 664 * MIB / 3);
+        // Of a million calls each has 25 bytes in 2^21 places, and 32 in 2^20.
+        assert_eq!(requests(text), 406_847_488);
     }
 
     #[test]

@@ -4,18 +4,30 @@
 use std::collections::{HashSet, VecDeque};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
 
 use super::period::UnixMs;
 use crate::hex;
 
 /// How long a call is known: longer than any sender tries again.
 pub const CALL_TTL_MS: i64 = 600_000;
-/// How many are known at most, less than 100 MB; the oldest leave first.
+/// How many are known at most; the oldest leave first.
 const MAX_CALLS: usize = 1_000_000;
+/// Bytes of memory that those take at most: their set has room for twice as many with a byte for each place, and the queue
+/// of a million has room for 2^20.
+pub const CALLS_BYTES: u64 =
+    (1 << 21) * (size_of::<CallId>() as u64 + 1) + (1 << 20) * size_of::<(UnixMs, CallId)>() as u64;
+/// The processor whose calls are known by their own ids.
+const PLAIN: &str = "gramtrace";
 
 /// The ids of a call's trace and span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub [u8; 24]);
+
+/// Whose calls are told apart from others'. One book knows the calls of all processors: where the same span goes through
+/// two, each books it in its budgets, and knows it by another id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallScope([u8; 24]);
 
 /// The calls that are known, the oldest first.
 #[derive(Debug, Default)]
@@ -42,6 +54,23 @@ impl CallId {
         trace.copy_from_slice(trace_id);
         span.copy_from_slice(span_id);
         Some(Self(id))
+    }
+}
+
+impl CallScope {
+    /// The calls of the processor with this id in the configuration: the same after a restart.
+    #[must_use]
+    pub fn of(processor: &str) -> Self {
+        let digest = Sha256::digest(processor);
+        Self(digest.first_chunk().copied().filter(|_| processor != PLAIN).unwrap_or_default())
+    }
+
+    /// The call of a span, as [`CallId::new`] has it.
+    #[must_use]
+    pub fn call(self, trace_id: &[u8], span_id: &[u8]) -> Option<CallId> {
+        let CallId(mut id) = CallId::new(trace_id, span_id)?;
+        id.iter_mut().zip(self.0).for_each(|(byte, of_scope)| *byte ^= of_scope);
+        Some(CallId(id))
     }
 }
 
@@ -132,6 +161,33 @@ mod tests {
         assert_eq!((some, next), (vec![(5, call(10)), (5, call(11)), (5, call(12))], 13));
         assert_eq!(calls.from(next, 1), (vec![(5, call(13))], 14));
         assert_eq!(calls.from(1_000_010, 1), (vec![], 1_000_010));
+    }
+
+    #[test]
+    fn a_span_that_goes_through_two_processors_is_a_call_of_each() {
+        let mut calls = Calls::default();
+        let [plain, shop, search] = ["gramtrace", "gramtrace/shop", "gramtrace/search"].map(CallScope::of);
+        for scope in [plain, shop, search] {
+            let call = scope.call(&[1; 16], &[2; 8]).unwrap();
+            assert!(calls.insert(call, 5), "not booked by this processor");
+            assert!(!calls.insert(call, 5), "sent again");
+        }
+        assert_eq!(plain.call(&[1; 16], &[2; 8]), CallId::new(&[1; 16], &[2; 8]), "known from before by these ids");
+        assert_eq!(shop.call(&[0; 16], &[2; 8]), None);
+        assert_eq!(shop, CallScope::of("gramtrace/shop"));
+    }
+
+    #[test]
+    fn a_million_calls_take_what_is_set_aside_for_them() {
+        let mut calls = Calls::default();
+        for number in 0..MAX_CALLS as u64 + 10 {
+            assert!(calls.insert(call(number), 5));
+        }
+        // What a set of this many has room for is seven eighths of its places.
+        let places = (calls.known.capacity() as u64).div_ceil(7) * 8;
+        let bytes = places * (size_of::<CallId>() as u64 + 1)
+            + calls.by_time.capacity() as u64 * size_of::<(UnixMs, CallId)>() as u64;
+        assert!(bytes <= CALLS_BYTES && CALLS_BYTES < 90_000_000, "{bytes} of {CALLS_BYTES}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use alarm::{Alarm, BURNS, Burn, Change, Severity};
 use book::Book;
-pub use calls::{CALL_TTL_MS, CallId};
+pub use calls::{CALL_TTL_MS, CALLS_BYTES, CallId, CallScope};
 pub use entry::{Booked, Entry, Taken};
 
 pub use period::{CalendarUnit, Period, Rolling, UnixMs, unix_ms};
