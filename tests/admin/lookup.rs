@@ -18,19 +18,25 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use prost_types::FileDescriptorProto;
 use serde_json::Value;
 use tonic::Code;
+use tonic::codegen::tokio_stream;
 use tonic::transport::Endpoint;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_types::StatusExt;
 
 use super::{ask, serve};
 
-fn text(key: &str, value: &str) -> KeyValue {
+pub(super) fn text(key: &str, value: &str) -> KeyValue {
     let value = AnyValue { value: Some(AttributeValue::StringValue(value.to_owned())) };
     KeyValue { key: key.to_owned(), value: Some(value), ..KeyValue::default() }
 }
 
-fn int(key: &str, value: i64) -> KeyValue {
+pub(super) fn int(key: &str, value: i64) -> KeyValue {
     KeyValue {
         key: key.to_owned(),
         value: Some(AnyValue { value: Some(AttributeValue::IntValue(value)) }),
@@ -38,7 +44,7 @@ fn int(key: &str, value: i64) -> KeyValue {
     }
 }
 
-fn call(trace: u8, span: u8, output: i64) -> Span {
+pub(super) fn call(trace: u8, span: u8, output: i64) -> Span {
     Span {
         trace_id: vec![trace; 16],
         span_id: vec![span; 8],
@@ -59,13 +65,13 @@ fn call(trace: u8, span: u8, output: i64) -> Span {
 }
 
 /// A lookup of an enricher that was told `spans`, all of the service `shop`.
-struct Desk {
+pub(super) struct Desk {
     enricher: Arc<Enricher>,
-    lookup: Lookup,
+    pub(super) lookup: Lookup,
 }
 
 impl Desk {
-    fn new(traces: LedgerSettings) -> Self {
+    pub(super) fn new(traces: LedgerSettings) -> Self {
         let settings = EnrichSettings { traces, ..EnrichSettings::default() };
         let enricher = Arc::new(Enricher::new(Arc::new(Registry::builtin().unwrap()), &settings));
         let lookup = Lookup::default();
@@ -73,7 +79,7 @@ impl Desk {
         Self { enricher, lookup }
     }
 
-    fn book(&self, spans: Vec<Span>) {
+    pub(super) fn book(&self, spans: Vec<Span>) {
         let resource = Some(Resource { attributes: vec![text("service.name", "shop")], ..Resource::default() });
         let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
         let resource_spans = vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }];
@@ -86,7 +92,7 @@ impl Desk {
     }
 }
 
-async fn json(address: SocketAddr, path: &str) -> (u16, Value) {
+pub(super) async fn json(address: SocketAddr, path: &str) -> (u16, Value) {
     let answer = ask(address, "GET", path).await;
     assert!(answer.head.contains("content-type: application/json"), "{path}: {}", answer.head);
     (
@@ -95,7 +101,7 @@ async fn json(address: SocketAddr, path: &str) -> (u16, Value) {
     )
 }
 
-fn hex(trace: u8) -> String {
+pub(super) fn hex(trace: u8) -> String {
     format!("{trace:02x}").repeat(16)
 }
 
@@ -155,8 +161,6 @@ async fn what_is_not_there_says_why() {
         let (status, body) = json(address, &format!("/api/v1/traces?{query}")).await;
         assert_eq!((status, &body["reason"]), (400, &"invalid".into()), "{query}: {body}");
     }
-    assert_eq!(ask(address, "POST", "/api/v1/traces").await.status, 405);
-    assert_eq!(ask(address, "GET", "/api/v1/nothing").await.status, 404);
 }
 
 #[tokio::test]
@@ -205,7 +209,7 @@ async fn a_conversation_goes_by_its_id_as_it_is_written_in_an_address() {
 }
 
 #[tokio::test]
-async fn the_service_tells_the_same_and_can_be_reflected() {
+async fn the_service_tells_the_same() {
     let desk = Desk::new(LedgerSettings::default());
     desk.book(vec![call(7, 2, 500), call(7, 1, 10)]);
     let address = desk.serve().await;
@@ -231,29 +235,39 @@ async fn the_service_tells_the_same_and_can_be_reflected() {
 }
 
 #[tokio::test]
-async fn the_description_is_of_every_path_and_of_every_key() {
-    let desk = Desk::new(LedgerSettings::default());
-    desk.book(vec![call(7, 2, 500), call(7, 1, 10)]);
-    let address = desk.serve().await;
-    let (_, openapi) = json(address, "/api/v1/openapi.json").await;
-    let schema = |name: &str| openapi["components"]["schemas"][name]["properties"].as_object().unwrap();
-    let within = |object: &Value, name: &str| {
-        for key in object.as_object().unwrap().keys() {
-            assert!(schema(name).contains_key(key), "{name} lacks {key}");
-        }
+async fn the_service_can_be_reflected() {
+    let address = Desk::new(LedgerSettings::default()).serve().await;
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let mut client = ServerReflectionClient::new(channel);
+    let mut asked = async |what: MessageRequest| {
+        let request = ServerReflectionRequest { host: String::new(), message_request: Some(what) };
+        let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+        answers.message().await.unwrap().unwrap().message_response.unwrap()
     };
-    let (_, trace) = json(address, &format!("/api/v1/traces/{}", hex(7))).await;
-    within(&trace, "Trace");
-    within(&trace["totals"], "Totals");
-    within(&trace["receipts"][0], "Receipt");
-    within(&trace["comparison"], "Comparison");
-    within(&trace["comparison"]["models"][0], "Alternative");
-    within(&json(address, "/api/v1/traces").await.1["traces"][0], "TraceSummary");
-    within(&json(address, "/api/v1/conversations/talk%2F1%20%C3%A4").await.1, "Conversation");
-    within(&json(address, "/api/v1/traces/x").await.1, "Refusal");
-    for path in ["/api/v1/traces", "/api/v1/traces/{id}", "/api/v1/conversations/{id}", "/api/v1/unknown-models"] {
-        assert!(openapi["paths"][path]["get"].is_object(), "{path}");
+    let MessageResponse::ListServicesResponse(services) = asked(MessageRequest::ListServices(String::new())).await
+    else {
+        panic!("no list of services")
+    };
+    assert!(services.service.iter().any(|service| service.name == "gramtrace.v1.TraceService"), "{services:?}");
+    let symbol = MessageRequest::FileContainingSymbol("gramtrace.v1.TraceService.GetTrace".to_owned());
+    let MessageResponse::FileDescriptorResponse(files) = asked(symbol).await else { panic!("no description") };
+    let file = FileDescriptorProto::decode(&*files.file_descriptor_proto[0]).unwrap();
+    let methods: Vec<_> = file.service[0].method.iter().map(|method| method.name()).collect();
+    assert_eq!(methods, ["GetTrace", "ListTraces", "GetConversation"]);
+}
+
+#[tokio::test]
+async fn what_is_not_here_and_what_is_not_answered_say_so() {
+    let address = Desk::new(LedgerSettings::default()).serve().await;
+    for path in ["/api/v1/nothing", "/api/v1/traces/", "/api/v1/traces/a/b", "/api/v2/traces", "/trace"] {
+        let (status, body) = json(address, path).await;
+        assert_eq!((status, &body["reason"]), (404, &"not_found".into()), "{path}: {body}");
+        assert!(body["message"].as_str().unwrap().contains(path), "{body}");
     }
+    let answer = ask(address, "POST", "/api/v1/traces").await;
+    assert_eq!(answer.status, 405);
+    assert!(answer.head.contains("allow: get"), "{}", answer.head);
+    assert!(answer.body.contains("\"method_not_allowed\""), "{}", answer.body);
 }
 
 #[tokio::test]

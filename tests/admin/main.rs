@@ -4,6 +4,7 @@
 
 mod generated;
 mod lookup;
+mod openapi;
 mod scrape;
 
 use std::net::SocketAddr;

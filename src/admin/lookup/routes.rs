@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -57,6 +58,8 @@ pub fn routes(lookup: Lookup, book: Budgets, metrics: Metrics, settings: LookupS
         .route("/", get(page))
         .route("/budgets", get(page))
         .route("/traces/{id}", get(page))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(only_read)
         .with_state(api)
         .merge(service::routes(lookup, comparison))
 }
@@ -68,8 +71,13 @@ pub fn is_page(path: &str) -> bool {
         || path.strip_prefix("/traces/").is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
-async fn trace(State(api): State<Api>, Path(id): Path<String>) -> Response {
-    answer(api.lookup.trace(&id, &api.comparison).map(|trace| json::trace(&trace)))
+async fn trace(State(api): State<Api>, id: Result<Path<String>, PathRejection>) -> Response {
+    answer(written(id).and_then(|id| api.lookup.trace(&id, &api.comparison)).map(|trace| json::trace(&trace)))
+}
+
+/// An id as it stands in a path.
+fn written(id: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
+    id.map(|Path(id)| id).map_err(|_| Refusal::Invalid("the id is no UTF-8, once its %XX are read".to_owned()))
 }
 
 async fn traces(State(api): State<Api>, RawQuery(query): RawQuery) -> Response {
@@ -79,8 +87,9 @@ async fn traces(State(api): State<Api>, RawQuery(query): RawQuery) -> Response {
     }
 }
 
-async fn conversation(State(api): State<Api>, Path(id): Path<String>) -> Response {
-    answer(api.lookup.conversation(&id).map(|conversation| json::conversation(&conversation)))
+async fn conversation(State(api): State<Api>, id: Result<Path<String>, PathRejection>) -> Response {
+    let found = written(id).and_then(|id| api.lookup.conversation(&id));
+    answer(found.map(|conversation| json::conversation(&conversation)))
 }
 
 /// `{"models": [{"name", "provider", "calls", "stub"}], "unlisted_calls"}`, most calls first.
@@ -98,6 +107,20 @@ async fn budgets(State(api): State<Api>) -> Response {
 
 async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+/// What is told of a path that is not here; of an empty id, too.
+async fn nowhere(uri: Uri) -> Response {
+    let path = excerpt(uri.path());
+    refused(
+        StatusCode::NOT_FOUND,
+        ("not_found", format!("there is nothing at `{path}`; /api/v1/openapi.json tells what there is")),
+    )
+}
+
+async fn only_read(method: Method) -> Response {
+    let message = format!("`{}` is not answered: what is here is only read, by GET", excerpt(method.as_str()));
+    refused(StatusCode::METHOD_NOT_ALLOWED, ("method_not_allowed", message))
 }
 
 async fn page() -> Response {
@@ -135,17 +158,24 @@ fn parameters(query: &str) -> Result<(Sort, usize), Refusal> {
     Ok((sort, limit(asked)?))
 }
 
-/// Answers are of now: nobody keeps them.
 fn answer(result: Result<Value, Refusal>) -> Response {
-    let (status, body) = match result {
-        Ok(body) => (StatusCode::OK, body),
+    match result {
+        Ok(body) => of_now(StatusCode::OK, &body),
         Err(refusal) => {
             let status = match refusal {
                 Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
                 Refusal::Absent(..) => StatusCode::NOT_FOUND,
             };
-            (status, json!({ "reason": refusal.reason(), "message": refusal.to_string() }))
+            refused(status, (refusal.reason(), refusal.to_string()))
         }
-    };
+    }
+}
+
+fn refused(status: StatusCode, (reason, message): (&str, String)) -> Response {
+    of_now(status, &json!({ "reason": reason, "message": message }))
+}
+
+/// Answers are of now: nobody keeps them.
+fn of_now(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], body.to_string()).into_response()
 }
