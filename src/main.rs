@@ -26,9 +26,8 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate(args, &environment).map(warned).map_err(|error| failed(&error)),
         Command::Health(args) => health(args, &environment).map_err(|error| failed(&error)),
         Command::Budgets(args) => budgets(args, &environment, &mut output).map_err(|error| failed(&error)),
-        Command::Check(args) => {
-            check(args, &environment, &mut output).map_err(|error| (error.to_string(), error.exit_code()))
-        }
+        Command::Check(args) => check(args, &environment, (&mut io::stdin().lock(), &mut output))
+            .map_err(|error| (error.to_string(), error.exit_code())),
         Command::PrintConfig(args) => print_config(args, &environment, &mut output).map_err(|error| failed(&error)),
         Command::Estimate(args) => with_console(|console| estimate(args, &environment, console)),
         Command::Compare(args) => with_console(|console| compare(args, &environment, console)),

@@ -67,7 +67,7 @@ pub struct CallArgs {
     #[arg(long, value_name = "T")]
     pub time: Option<String>,
     /// So many equal calls
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = question::tokens, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = question::calls, allow_hyphen_values = true)]
     pub calls: u64,
 }
 
@@ -122,7 +122,7 @@ pub struct CompareArgs {
 /// What `explain` takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub struct ExplainArgs {
-    /// A captured export of traces, OTLP in protobuf or JSON; `-` for standard input
+    /// A captured export of traces: protobuf, JSON, or JSON with a request a line; `-` for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The method: gramtrace/2026.1, ecologits/0.11.3 or tracker/0.0.7

@@ -13,6 +13,7 @@ use crate::factors::Moment;
 use super::console::{CommandError, Console};
 use super::question::{Answerer, Question, Target, Trouble, seconds, shortened, tokens, usage};
 use super::row::{self, Answer, COLUMNS, Cell, Layout, RowWriter};
+use super::sheet::{Sheet, Wanted};
 
 /// The columns that are read.
 const KNOWN: [&str; 11] = [
@@ -54,34 +55,32 @@ const ROWS_A_NOTE: u64 = 4096;
 /// What a question means, and the factor that prices it: kept, since few questions stand in many rows.
 type Aimed = Rc<Result<(Target, Option<String>), Trouble>>;
 
-/// Answers every row.
+/// Answers every row of a table that is called `name` in errors.
 ///
 /// # Errors
 /// [`CommandError::Usage`] where the input is no table of calls: nothing has been written then.
 pub(super) fn batch(
     answerer: &Answerer<'_>,
-    (input, layout): (&mut dyn Read, Layout),
+    (name, input, layout): (&str, &mut dyn Read, Layout),
     console: &mut Console<'_>,
 ) -> Result<(), CommandError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut record = ByteRecord::new();
-    let table = match reader.read_byte_record(&mut record) {
-        Ok(true) => Table::of(&record)?,
-        Ok(false) => return Err(CommandError::Usage(format!("the input is empty; write {}", expected()))),
-        Err(error) => return Err(CommandError::Usage(format!("the input cannot be read: {error}"))),
-    };
+    let advice = format!("columns `model` and `input_tokens` or `output_tokens`, and any of {}", KNOWN.join(", "));
+    let wanted = Wanted { columns: KNOWN, reserved: &COLUMNS, advice };
+    let mut sheet = Sheet::open((name, input), &wanted)?;
+    let table = Table { columns: std::mem::take(&mut sheet.columns), places: sheet.places };
+    let has_tokens = table.at(Column::Input).or(table.at(Column::Output)).is_some();
+    if table.at(Column::Model).is_none() || !has_tokens {
+        sheet.columns = table.columns;
+        return Err(sheet.lacks(&wanted));
+    }
     let columns = table.columns.iter().cloned().chain(COLUMNS.map(str::to_owned)).collect();
     let mut buffered = std::io::BufWriter::with_capacity(1 << 16, &mut *console.output);
     let mut writer = RowWriter::begin(&mut buffered, layout, columns)?;
     let mut progress = Progress::new(console.is_watched);
     let has_time = table.at(Column::Time).is_some();
     let mut kept = Kept { answerer: *answerer, aimed: HashMap::new(), key: Vec::new(), has_time, misses: 0 };
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => return Err(CommandError::Failed(format!("the input cannot be read on: {error}"))),
-        }
+    let mut record = ByteRecord::new();
+    while sheet.row(&mut record)? {
         let failed = table.answer(&record, &mut kept, &mut writer)?;
         progress.row(failed, console.notes);
     }
@@ -98,39 +97,6 @@ struct Table {
 }
 
 impl Table {
-    fn of(head: &ByteRecord) -> Result<Self, CommandError> {
-        let mut columns = Vec::new();
-        let mut places = [None; KNOWN.len()];
-        for (at, field) in head.iter().enumerate() {
-            let text = std::str::from_utf8(field).ok().filter(|text| !text.contains('\0'));
-            let text = text.ok_or_else(|| {
-                CommandError::Usage(format!("the input is no text in UTF-8; write a table in CSV with {}", expected()))
-            })?;
-            let name = text.trim_start_matches('\u{feff}').trim();
-            if COLUMNS.contains(&name) {
-                let message = format!("column `{name}` is one of the answer's; rename it, or leave it out");
-                return Err(CommandError::Usage(message));
-            }
-            match KNOWN.iter().position(|known| *known == name) {
-                Some(known) if places[known].is_some() => {
-                    return Err(CommandError::Usage(format!("column `{name}` stands twice; write it once")));
-                }
-                Some(known) => places[known] = Some(at),
-                None => refuse_slip(name)?,
-            }
-            columns.push(name.to_owned());
-        }
-        let table = Self { columns, places };
-        let has_tokens = table.at(Column::Input).or(table.at(Column::Output)).is_some();
-        if table.at(Column::Model).is_none() || !has_tokens {
-            let found: Vec<String> =
-                table.columns.iter().take(12).map(|name| format!("`{}`", shortened(name))).collect();
-            let message = format!("the first line has no {}; it has {}", expected(), found.join(", "));
-            return Err(CommandError::Usage(message));
-        }
-        Ok(table)
-    }
-
     fn at(&self, column: Column) -> Option<usize> {
         self.places[column as usize]
     }
@@ -179,8 +145,12 @@ impl Table {
     ) -> Result<(Aimed, Result<(crate::estimate::ModelCall, crate::estimate::Estimate), Trouble>), Trouble> {
         // Other columns may hold texts of several lines.
         let mut read = self.places.iter().flatten().filter_map(|at| record.get(*at));
-        if read.any(|field| field.contains(&b'\n')) {
-            return Err(Trouble::error("a field goes over the end of its line; close its quotes"));
+        if let Some(field) = read.find(|field| field.contains(&b'\n')) {
+            let first = record.position().map_or(0, csv::Position::line);
+            let lines = memchr::memchr_iter(b'\n', field.trim_ascii_end()).count();
+            return Err(Trouble::error(format!(
+                "a field that begins on line {first} goes on for {lines} more; close its quotes on its own line"
+            )));
         }
         if record.len() != self.columns.len() {
             return Err(Trouble::error(format!(
@@ -231,20 +201,6 @@ impl Table {
         let parts = [count(Column::CacheRead)?, count(Column::CacheWrite)?, count(Column::Reasoning)?];
         usage([input.unwrap_or(0), output.unwrap_or(0)], parts).map_err(Trouble::error)
     }
-}
-
-/// A column that nobody reads is passed on; one that differs from a column that is read by a slip of the hand is refused.
-fn refuse_slip(name: &str) -> Result<(), CommandError> {
-    let lower = name.to_ascii_lowercase();
-    let is_slip = |known: &&&str| strsim::osa_distance(&lower, known) <= if known.len() > 8 { 2 } else { 1 };
-    match KNOWN.iter().find(is_slip) {
-        Some(near) => Err(CommandError::Usage(format!("column `{}`; did you mean `{near}`?", shortened(name)))),
-        None => Ok(()),
-    }
-}
-
-fn expected() -> String {
-    format!("columns `model` and `input_tokens` or `output_tokens`, and any of {}", KNOWN.join(", "))
 }
 
 /// So many names that nobody has get a suggestion: to look for one takes a thousand times as long as to answer.
@@ -326,7 +282,8 @@ impl Progress {
             let _ = write!(notes, "\r");
         }
         if self.is_watched || self.failed > 0 {
-            let _ = writeln!(notes, "{} rows, {} of them without an estimate: see `error`", self.rows, self.failed);
+            let rows = if self.rows == 1 { "row" } else { "rows" };
+            let _ = writeln!(notes, "{} {rows}, {} of them without an estimate: see `error`", self.rows, self.failed);
         }
     }
 }

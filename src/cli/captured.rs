@@ -1,6 +1,8 @@
 //! Captured exports of traces as files hold them: protobuf, JSON, or JSON with a request a line.
 //! Knows envelopes; nothing of model calls.
 
+use std::io::Read;
+
 use bytes::Bytes;
 
 use crate::otlp::{Reader, Signal, SpanAt, json, walk};
@@ -11,8 +13,42 @@ const WANTED: &str = "write an ExportTraceServiceRequest, in protobuf or JSON, a
 /// What other signals begin with in JSON.
 const OTHERS: [&str; 2] = ["resourceMetrics", "resourceLogs"];
 
+/// More is no capture that anyone reads.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The requests in a file, in protobuf whatever it was written in.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub(super) fn requests(input: &mut dyn Read) -> Result<Vec<Bytes>, String> {
+    let mut bytes = Vec::new();
+    let read = input.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| format!("cannot be read: {error}; write a file"))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
+        return Err("larger than 1 GiB; write it in several files".to_owned());
+    }
+    let requests = if is_json(&bytes) { of_json(&bytes)? } else { vec![bytes.into()] };
+    requests.iter().try_for_each(|request| check(request))?;
+    Ok(requests)
+}
+
+/// One request, or as the Collector's file exporter writes them, a line each.
+fn of_json(bytes: &[u8]) -> Result<Vec<Bytes>, String> {
+    let whole = match from_json(bytes) {
+        Ok(request) => return Ok(vec![request]),
+        Err(whole) => whole,
+    };
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+    let decoded: Vec<_> = lines.map(|(at, line)| (at, from_json(line))).collect();
+    let is_lines = decoded.len() > 1 && decoded.first().is_some_and(|(_, first)| first.is_ok());
+    let of_lines = decoded
+        .into_iter()
+        .map(|(at, line)| line.map_err(|error| if is_lines { format!("line {at}: {error}") } else { whole.clone() }));
+    of_lines.collect()
+}
+
 /// Whether bytes are meant to be JSON.
-pub(super) fn is_json(bytes: &[u8]) -> bool {
+fn is_json(bytes: &[u8]) -> bool {
     bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
@@ -20,7 +56,7 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn from_json(text: &[u8]) -> Result<Bytes, String> {
+fn from_json(text: &[u8]) -> Result<Bytes, String> {
     let request = json::decode(Signal::Traces, text).map_err(|error| format!("no OTLP in JSON: {error}"))?;
     let other =
         OTHERS.iter().find(|other| request.is_empty() && memchr::memmem::find(text, other.as_bytes()).is_some());
@@ -35,7 +71,7 @@ pub(super) fn from_json(text: &[u8]) -> Result<Bytes, String> {
 ///
 /// # Errors
 /// What it is not, and what to write.
-pub(super) fn check(request: &[u8]) -> Result<(), String> {
+fn check(request: &[u8]) -> Result<(), String> {
     let mut identified = 0u64;
     let spans = walk(request, |span| {
         identified += u64::from(has_trace_id(request, span));

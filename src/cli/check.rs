@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,7 +12,7 @@ use bytes::Bytes;
 use clap::{Args, ValueEnum};
 
 use super::arithmetic::Emphasis;
-use super::console::told;
+use super::console::{open, told};
 use super::{captured, grid};
 use crate::app;
 use crate::config::{Config, ConfigErrors, Environment};
@@ -24,11 +23,11 @@ use crate::units::{Amount, J_PER_WH, Sum};
 /// What `check` takes.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub struct CheckArgs {
-    /// Captured OTLP trace exports: protobuf, JSON, or JSON with a request a line
+    /// Captured OTLP trace exports: protobuf, JSON, or JSON with a request a line; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The most that all calls together may take: `5gCO2e`, `1.5kg`, `200Wh`
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub budget: Amount,
     /// Which number of the range counts
     #[arg(long, value_enum, default_value_t)]
@@ -121,7 +120,11 @@ struct Row {
 ///
 /// # Errors
 /// [`CheckError`] unless all of them are within the budget.
-pub fn check(args: &CheckArgs, environment: Environment<'_>, output: &mut impl Write) -> Result<(), CheckError> {
+pub fn check(
+    args: &CheckArgs,
+    environment: Environment<'_>,
+    (input, output): (&mut dyn Read, &mut impl Write),
+) -> Result<(), CheckError> {
     let config = match &args.config {
         Some(file) => Config::load(file, environment)?,
         None => Config::default_run(&|_: &str| None)?,
@@ -131,8 +134,7 @@ pub fn check(args: &CheckArgs, environment: Environment<'_>, output: &mut impl W
     let mut enriched_before = 0;
     for file in &args.files {
         let unreadable = |why: String| CheckError::CannotTell(format!("{}: {why}", file.display()));
-        for request in requests(file).map_err(unreadable)? {
-            captured::check(&request).map_err(unreadable)?;
+        for request in requests(file, input).map_err(CheckError::CannotTell)? {
             let books = books(&enricher, &request).map_err(unreadable)?;
             enriched_before += books.tally.enriched_before;
             for emission in books.emissions {
@@ -147,25 +149,13 @@ pub fn check(args: &CheckArgs, environment: Environment<'_>, output: &mut impl W
     answer.verdict()
 }
 
-/// The requests in a file.
-fn requests(file: &Path) -> Result<Vec<Bytes>, String> {
-    let bytes = fs::read(file).map_err(|error| error.to_string())?;
-    if !captured::is_json(&bytes) {
-        return Ok(vec![bytes.into()]);
+/// The requests in a file, or in standard input where it is `-`.
+fn requests(file: &Path, input: &mut dyn Read) -> Result<Vec<Bytes>, String> {
+    let named = |why: String| format!("{}: {why}", file.display());
+    if file == Path::new("-") {
+        return captured::requests(input).map_err(named);
     }
-    match captured::from_json(&bytes) {
-        Ok(request) => Ok(vec![request]),
-        // As the Collector's file exporter writes them.
-        Err(whole) => {
-            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-            let decoded: Vec<_> = lines.map(captured::from_json).collect();
-            let is_lines = decoded.len() > 1 && decoded.first().is_some_and(Result::is_ok);
-            let of_lines = decoded.into_iter().enumerate().map(|(at, line)| {
-                line.map_err(|error| if is_lines { format!("line {}: {error}", at + 1) } else { whole.clone() })
-            });
-            of_lines.collect()
-        }
-    }
+    captured::requests(&mut open(file)?).map_err(named)
 }
 
 /// What one request would be booked as: a span that two files have counts once.
@@ -260,7 +250,9 @@ impl Answer<'_> {
             return Err(CheckError::CannotTell(text));
         }
         if total.calls == 0.0 {
-            return Err(CheckError::CannotTell("no model call in what was given".to_owned()));
+            return Err(CheckError::CannotTell(
+                "no model call in what was given; write an export of traces that has some".to_owned(),
+            ));
         }
         if !args.ignore_unknown && total.without_value > 0.0 {
             let text = format!(

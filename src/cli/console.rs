@@ -1,7 +1,9 @@
 //! What a command is given to read and write, and how it fails.
 //! Nothing here knows standard streams, or exits.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::document::DocumentErrors;
@@ -49,6 +51,38 @@ impl CommandError {
     #[must_use]
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Output(io::ErrorKind::BrokenPipe))
+    }
+}
+
+/// Hands on a file with its name, or standard input where the path is `-`.
+///
+/// # Errors
+/// [`CommandError::Usage`] where there is no such file, and what `read` says.
+pub(super) fn with_input(
+    path: &Path,
+    console: &mut Console<'_>,
+    read: impl FnOnce((&str, &mut dyn Read), &mut Console<'_>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let Console { input, output, notes, is_styled, is_watched } = console;
+    let mut rest = Console { input: &mut io::empty(), output, notes, is_styled: *is_styled, is_watched: *is_watched };
+    if path == Path::new("-") {
+        return read(("the input", input), &mut rest);
+    }
+    let mut file = open(path).map_err(CommandError::Usage)?;
+    read((&format!("{}:", path.display()), &mut file), &mut rest)
+}
+
+/// Opens a file.
+///
+/// # Errors
+/// Why it cannot be opened, and what to write.
+pub(super) fn open(path: &Path) -> Result<File, String> {
+    let shown = path.display();
+    let file =
+        File::open(path).map_err(|error| format!("{shown}: cannot be opened: {error}; write its path, or `-`"))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(format!("{shown}: cannot be read: it is a folder; write a file")),
+        _ => Ok(file),
     }
 }
 

@@ -1,12 +1,9 @@
 //! `gramtrace estimate`: what one call took, with the arithmetic; or a table of calls, row by row.
 //! Knows no formula: that is the methods'.
 
-use std::fs::File;
-use std::path::Path;
-
 use super::arithmetic::{self, Emphasis, Page, Told};
 use super::batch::batch;
-use super::console::{CommandError, Console};
+use super::console::{CommandError, Console, with_input};
 use super::loaded;
 use super::question::{Answerer, Question, Target, Trouble, usage};
 use super::row::{self, Answer, COLUMNS, Cell, Layout, RowWriter};
@@ -30,7 +27,7 @@ pub fn estimate(
     let answerer = Answerer { registry: &registry, method, suggests: true, is_strict: true };
     if let Some(path) = &args.batch {
         let layout = if args.format == Format::Json { Layout::JsonList } else { Layout::Csv };
-        return with_input(path, console, |input, console| batch(&answerer, (input, layout), console));
+        return with_input(path, console, |(name, input), console| batch(&answerer, (name, input, layout), console));
     }
     let answered = Answered::of(&answerer, &args.call)?;
     match args.format {
@@ -43,24 +40,6 @@ pub fn estimate(
         Format::Csv => answered.write(&answerer, &args.call, (Layout::Csv, console)),
         Format::Json => answered.write(&answerer, &args.call, (Layout::JsonObject, console)),
     }
-}
-
-/// Opens a file, or `-` for standard input.
-pub(super) fn with_input(
-    path: &Path,
-    console: &mut Console<'_>,
-    read: impl FnOnce(&mut dyn std::io::Read, &mut Console<'_>) -> Result<(), CommandError>,
-) -> Result<(), CommandError> {
-    let Console { input, output, notes, is_styled, is_watched } = console;
-    let mut rest =
-        Console { input: &mut std::io::empty(), output, notes, is_styled: *is_styled, is_watched: *is_watched };
-    if path == Path::new("-") {
-        return read(input, &mut rest);
-    }
-    let mut file = File::open(path).map_err(|error| {
-        CommandError::Usage(format!("{}: cannot be opened: {error}; write its path, or `-`", path.display()))
-    })?;
-    read(&mut file, &mut rest)
 }
 
 /// A question with its answer.

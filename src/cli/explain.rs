@@ -2,28 +2,22 @@
 //! would decide about them. Optionally the calls again in the shape of the tracker's log.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::arithmetic::{Emphasis, Page, Told, receipt};
-use super::console::{CommandError, Console};
-use super::estimate::with_input;
+use super::console::{CommandError, Console, with_input};
 use super::question::{Answerer, Target, Trouble};
 use super::row::{self, Answer, COLUMNS, Cell, Layout, RowWriter};
 use super::{ExplainArgs, Format, captured, loaded};
 use crate::config::Environment;
-use crate::enrich::{Decided, EnrichSettings, Enricher};
+use crate::enrich::{Decided, EnrichSettings, Enricher, Plan};
 use crate::estimate::{Estimate, ModelCall};
 use crate::factors::Match;
 use crate::hex;
 use crate::otlp::WireError;
-
-/// No captured request is larger.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// The columns in front of the answer's.
 const SPAN_COLUMNS: [&str; 6] = ["trace_id", "span_id", "name", "model", "input_tokens", "output_tokens"];
@@ -40,21 +34,26 @@ pub fn explain(
     let registry = Arc::new(loaded::registry(&args.registry, environment)?);
     let method = loaded::method(args.method.as_deref())?;
     let enricher = Enricher::new(Arc::clone(&registry), &EnrichSettings { method, ..EnrichSettings::default() });
-    let mut request = Bytes::new();
-    with_input(&args.file, console, |input, _| {
-        request = read(input).map_err(|message| CommandError::Usage(format!("{}: {message}", args.file.display())))?;
+    let mut requests = Vec::new();
+    with_input(&args.file, console, |(_, input), _| {
+        let read = captured::requests(input);
+        requests = read.map_err(|why| CommandError::Usage(format!("{}: {why}", args.file.display())))?;
         Ok(())
     })?;
     let refused = |why: String| CommandError::Usage(format!("{}: {why}", args.file.display()));
-    captured::check(&request).map_err(refused)?;
     let no_traces = |error: WireError| refused(error.to_string());
-    let mut plan = enricher.plan(&request).map_err(no_traces)?;
-    if plan.total() == 0 {
+    let (mut plans, mut enriched_before) = (Vec::new(), 0);
+    for request in &requests {
+        let mut plan = enricher.plan(request).map_err(no_traces)?;
+        let claim = enricher.settle(&mut plan, Instant::now()).map_err(no_traces)?;
+        enriched_before += claim.acknowledge().tally.enriched_before;
+        plans.push(plan);
+    }
+    let total: u64 = plans.iter().map(Plan::total).sum();
+    if total == 0 {
         return Err(refused("no span in it; write an export of traces".to_owned()));
     }
-    let claim = enricher.settle(&mut plan, Instant::now()).map_err(no_traces)?;
-    let enriched_before = claim.acknowledge().tally.enriched_before;
-    let spans: Vec<Decided<'_>> = plan.decided().collect();
+    let spans: Vec<Decided<'_>> = plans.iter().flat_map(Plan::decided).collect();
     let answerer = Answerer { registry: &registry, method, suggests: true, is_strict: false };
     if let Some(path) = &args.tracker_log {
         let log = serde_json::to_string_pretty(&tracker_log(&spans)).unwrap_or_default();
@@ -67,7 +66,7 @@ pub fn explain(
     }
     let layout = match args.format {
         Format::Table => {
-            let text = page(&answerer, (&spans, plan.total()), Emphasis::of(console));
+            let text = page(&answerer, (&spans, total), Emphasis::of(console));
             console.output.write_all(text.as_bytes())?;
             return Ok(console.output.flush()?);
         }
@@ -75,17 +74,6 @@ pub fn explain(
         Format::Json => Layout::JsonList,
     };
     write(&answerer, &spans, (layout, console))
-}
-
-/// A request, in protobuf whatever it was written in.
-fn read(input: &mut dyn Read) -> Result<Bytes, String> {
-    let mut bytes = Vec::new();
-    let mut capped = input.take(MOST_BYTES + 1);
-    capped.read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
-        return Err("larger than 64 MiB; write one request".to_owned());
-    }
-    if captured::is_json(&bytes) { captured::from_json(&bytes) } else { Ok(bytes.into()) }
 }
 
 fn page(answerer: &Answerer<'_>, (spans, total): (&[Decided<'_>], u64), emphasis: Emphasis) -> String {

@@ -22,6 +22,7 @@ mod print_config;
 mod question;
 mod row;
 mod run;
+mod sheet;
 mod shell;
 mod suggest;
 mod validate;

@@ -71,6 +71,11 @@ impl Answerer<'_> {
         if question.model.trim().is_empty() {
             return Err(Trouble { status: "no_model", message: "no model; write its name".to_owned(), known: None });
         }
+        if !(self.is_strict && self.method == Method::EcoLogits)
+            && let Some(message) = suggest::provider(self.registry, question.provider)
+        {
+            return Err(Trouble::error(message));
+        }
         let deployment = self.registry.deployment(question.model);
         let found = self.found(question, deployment)?;
         let place = self.place(question, deployment, found.as_ref())?;
@@ -205,15 +210,13 @@ impl Answerer<'_> {
                 let advice = if is_elsewhere {
                     "; this method has countries, by their three letters".to_owned()
                 } else {
-                    suggest::zones(self.registry, question.zone)
+                    self.registry.zone_advice(question.zone)
                 };
                 Trouble::error(format!("{error}{advice}"))
             })?,
             Method::PhaseAware | Method::EcoLogits | Method::Tracker => {
-                self.registry.zone_by_code(question.zone).ok_or_else(|| {
-                    let advice = suggest::zones(self.registry, question.zone);
-                    Trouble::error(format!("there is no zone `{}`{advice}", shortened(question.zone)))
-                })?
+                let known = self.registry.zone_by_code(question.zone);
+                known.ok_or_else(|| Trouble::error(self.registry.unknown_zone(question.zone)))?
             }
         };
         Ok(Place { basis: Basis::Configured, ..self.registry.place_in(&query, zone) })
@@ -247,6 +250,18 @@ pub(super) fn tokens(text: &str) -> Result<u64, String> {
         Ok(count) if digits && count <= MOST_TOKENS => Ok(count),
         _ if digits => Err(format!("{} tokens are more than any call has; write those of one call", shortened(text))),
         _ => Err(format!("`{}` is no count of tokens; write a whole number", shortened(text))),
+    }
+}
+
+/// So many equal calls, at least one.
+///
+/// # Errors
+/// What is wrong with it and what to write.
+pub(super) fn calls(text: &str) -> Result<u64, String> {
+    let is_whole = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+    match text.trim().parse::<u64>() {
+        Ok(count) if is_whole && (1..=MOST_TOKENS).contains(&count) => Ok(count),
+        _ => Err(format!("`{}` are no calls; write a whole number from 1 to {MOST_TOKENS}", shortened(text))),
     }
 }
 

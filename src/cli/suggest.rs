@@ -1,7 +1,8 @@
 //! Which name somebody may have meant.
 //! Never used instead of what was written: only told.
 
-use crate::factors::{Registry, Zone};
+use super::question::shortened;
+use crate::factors::Registry;
 
 /// How alike two names must be, of 1.
 const ALIKE: f64 = 0.86;
@@ -54,11 +55,30 @@ pub(super) fn among<'a>(name: &str, known: impl Iterator<Item = &'a str>, otherw
     advice(&nearest(name, known), otherwise)
 }
 
-/// What follows a zone that nobody has.
-pub(super) fn zones(registry: &Registry, code: &str) -> String {
-    let codes = registry.zones().map(|(_, zone)| Zone::code(zone));
-    let write = "write a code of Electricity Maps, such as `SE-SE3`, or of ISO 3166, such as `SE` or `SWE`";
-    advice(&nearest(code, codes), write)
+/// What to say about a provider that is one who is known but for a slip of the hand. Who is like nobody that is known may
+/// be anybody.
+pub(super) fn provider(registry: &Registry, name: &str) -> Option<String> {
+    let name = name.trim();
+    if name.len() > LONGEST || registry.knows_provider(name) {
+        return None;
+    }
+    let whole = name.to_lowercase();
+    let first = whole.split('.').next().unwrap_or_default();
+    let distance = |known: &str| {
+        let slips = |text: &str| match text.len().min(known.len()) {
+            0..5 => None,
+            length => Some(strsim::osa_distance(text, known)).filter(|slips| *slips <= if length < 8 { 1 } else { 2 }),
+        };
+        slips(&whole).into_iter().chain(slips(first)).min()
+    };
+    let mut near: Vec<(usize, &str)> =
+        registry.providers().filter_map(|known| Some((distance(known)?, known))).collect();
+    near.sort_unstable();
+    near.dedup();
+    let fewest = near.first()?.0;
+    let names: Vec<&str> =
+        near.iter().filter(|(slips, _)| *slips == fewest).map(|(_, known)| *known).take(MOST).collect();
+    Some(format!("there is no provider `{}`{}", shortened(name), advice(&names, "")))
 }
 
 /// What follows a cloud region that nobody has.
@@ -76,13 +96,28 @@ mod tests {
         assert!(models(&registry, "gpt-4o-mni").contains("`openai/gpt-4o-mini`"));
         assert!(models(&registry, "openai/gtp-4o").contains("`openai/gpt-4o`"));
         assert!(regions(&registry, "eu-wst-1").contains("`eu-west-1`"));
-        assert!(zones(&registry, "SE-SE33").contains("`SE-SE3`"));
+        for (name, meant) in [("openia", "openai"), ("Antropic.messages", "anthropic"), ("azuer", "azure")] {
+            let told = provider(&registry, name).unwrap();
+            assert!(told.ends_with(&format!("did you mean `{meant}`?")), "{told}");
+        }
     }
 
     #[test]
     fn what_is_like_nothing_is_told_what_to_do() {
         let registry = Registry::builtin().unwrap();
-        assert!(zones(&registry, "qqqqqqq").contains("write a code"));
+        for name in [
+            "",
+            "openai",
+            "OpenAI.chat",
+            "azure.ai.inference",
+            "my-gateway",
+            "kyma",
+            "xai",
+            "zai",
+            "vertex_ai-llama_models",
+        ] {
+            assert_eq!(provider(&registry, name), None, "{name}");
+        }
         assert!(models(&registry, &"x".repeat(200)).contains("factors list"));
     }
 }

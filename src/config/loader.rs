@@ -155,8 +155,10 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     use std::io::Read;
 
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    let file = std::fs::File::open(path).map_err(|error| format!("cannot be opened: {error}; write its path"))?;
+    file.take(MAX_FILE_LEN + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot be read: {error}; write a file"))?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len <= MAX_FILE_LEN) {
         Ok(bytes)
     } else {

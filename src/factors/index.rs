@@ -184,7 +184,7 @@ impl NameIndex {
             clean.router.map(ProviderHint::read).filter(|hint| *hint != ProviderHint::Unstated).unwrap_or(provider);
         // What stands alone at a cloud may be the name of a deployment, which only resembles a model's.
         let any_spelling = !(provider == ProviderHint::Platform && clean.packing == Packing::Bare);
-        let asked = Asked { provider, maker: clean.maker, at, released: false, any_spelling };
+        let asked = Asked { provider, maker: clean.maker.or(clean.owner), at, released: false, any_spelling };
         let found = self.find_packed(clean, asked);
         let meant = found.or_else(|| sized(&clean, text, provider))?;
         Some(Found { region_hint: clean.region, ..meant })

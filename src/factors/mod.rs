@@ -7,6 +7,8 @@ mod factor;
 mod hosts;
 mod hours;
 mod index;
+
+mod likeness;
 mod load;
 mod model;
 mod moment;

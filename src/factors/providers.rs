@@ -79,6 +79,12 @@ impl ProviderHint {
     }
 }
 
+/// Every word that a value is known by.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    let names = NAMES.iter().flat_map(|(names, _)| names.iter().copied());
+    PREFIXES.iter().map(|(prefix, _)| *prefix).chain(names)
+}
+
 /// Heads of values that mean a platform whatever follows; looked at before [`NAMES`].
 const PREFIXES: &[(&str, ProviderHint)] = &[
     ("azure", ProviderHint::Platform), // azure, azure.ai.openai, azure.ai.inference, azure_openai, azure-openai.chat

@@ -8,11 +8,13 @@ use super::factor::PhaseConstants;
 use super::hosts;
 use super::hours::Hours;
 use super::index::{Found, Match, Meant, NameIndex, Resolution};
+use super::likeness;
 use super::model::{Model, ModelId, ModelKind};
 use super::moment::Moment;
+use super::names;
 use super::operator::{Deployment, Operator};
 use super::place::{Basis, Facility, FacilityId, HourId, Hourly, Place, PlaceQuery, SiteId};
-use super::providers::{Provider, ProviderHint};
+use super::providers::{self, Provider, ProviderHint};
 use super::scenario::Scenarios;
 use super::sized::SizedModels;
 use super::source::Source;
@@ -247,15 +249,29 @@ impl Registry {
     }
 
     /// What to say about a code that no zone has.
-    pub(super) fn unknown_zone(&self, code: &str) -> String {
-        let codes: Vec<&str> = self.zones.iter().map(Zone::code).collect();
-        match nearest(code, &codes) {
-            Some(near) => format!("there is no zone `{}`; did you mean `{near}`?", shortened(code)),
-            None => format!(
-                "there is no zone `{}`; write a code of Electricity Maps, such as `SE-SE3`, or of ISO 3166, such as `SE`",
-                shortened(code)
-            ),
-        }
+    pub(crate) fn unknown_zone(&self, code: &str) -> String {
+        format!("there is no zone `{}`{}", shortened(code), self.zone_advice(code))
+    }
+
+    /// What to say behind it.
+    pub(crate) fn zone_advice(&self, code: &str) -> String {
+        let otherwise = "write a code of Electricity Maps, such as `SE-SE3`, or of ISO 3166, such as `SE` or `SWE`";
+        likeness::advice(code, self.zones.iter().map(Into::into), otherwise)
+    }
+
+    /// Whether anything is known of the provider that an attribute's value means, or that there is one.
+    #[must_use]
+    pub fn knows_provider(&self, value: &str) -> bool {
+        ProviderHint::read(value) != ProviderHint::Other
+            || self.facility_named(value).is_some()
+            || names::is_serving(value.trim())
+    }
+
+    /// Words by which providers are known, in lower case.
+    pub fn providers(&self) -> impl Iterator<Item = &str> {
+        let of_sites = self.facilities.iter().flat_map(|facility| facility.names.iter().map(|name| &**name));
+        let words: fn(&'static str) -> &'static str = |word| word;
+        of_sites.chain(providers::words().chain(names::serving()).map(words))
     }
 
     /// What to say about a name that no model has.

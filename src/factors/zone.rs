@@ -12,6 +12,7 @@ pub struct ZoneId(pub(super) u32);
 pub struct Zone {
     pub(super) code: Box<str>,
     pub(super) alpha3: Box<str>,
+    pub(super) name: Box<str>,
     pub(super) country: ZoneId,
     pub(super) grid: Grid,
     pub(super) mix: Option<Mix>,
@@ -68,6 +69,12 @@ impl Zone {
     #[must_use]
     pub fn alpha3(&self) -> &str {
         &self.alpha3
+    }
+
+    /// Its name in English; empty where no table says it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The country that the zone lies in; itself for a country.

@@ -114,3 +114,23 @@ fn a_check_fits_the_page_and_of_what_is_not_known_says_nothing() {
     let unknown = ran.output.lines().find(|line| line.starts_with("unknown")).unwrap();
     assert_eq!(unknown.split_whitespace().filter(|cell| *cell == "–").count(), 3, "{unknown}");
 }
+
+#[test]
+fn a_request_a_line_is_explained_as_it_is_checked_also_from_standard_input() {
+    let line = |trace: &str, id: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{trace}","spanId":"00000000000000aa","name":"chat","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"chat"}}}},{{"key":"gen_ai.request.model","value":{{"stringValue":"gpt-4o"}}}},{{"key":"gen_ai.response.id","value":{{"stringValue":"{id}"}}}},{{"key":"gen_ai.usage.input_tokens","value":{{"intValue":"10"}}}}]}}]}}]}}]}}"#
+        )
+    };
+    let (one, other) = ("0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c");
+    let lines = format!("{}\n\n{}\n{}\n", line(one, "a"), line(one, "a").replace("00aa", "00ab"), line(other, "a"));
+    let explained = rows(&gramtrace_with(&["explain", "-", "--format", "csv"], &lines).output);
+    let statuses: Vec<_> = explained.iter().map(|row| row["status"].as_str()).collect();
+    // The second reports the call of the first, over requests.
+    assert_eq!(statuses, ["ok", "duplicate", "ok"]);
+    let checked = gramtrace_with(&["check", "-", "--budget", "5g", "--format", "csv"], &lines);
+    assert_eq!((checked.code, rows(&checked.output)[0]["calls"].as_str()), (0, "2"), "{}", checked.notes);
+    let broken = gramtrace_with(&["explain", "-"], &format!("{}\n{{\n", line(one, "a")));
+    assert_eq!((broken.code, broken.output.as_str()), (2, ""));
+    assert!(broken.notes.contains("line 2"), "{}", broken.notes);
+}

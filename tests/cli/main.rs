@@ -8,7 +8,9 @@ mod estimate;
 mod explain;
 mod factors;
 mod readme;
+mod refused;
 mod resolve;
+mod terminal;
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -63,7 +63,7 @@ pub enum BudgetsError {
     #[error("the lookup API's port is picked at start; write one other than 0")]
     PickedPort,
     /// Nobody answers, or nobody who is this service.
-    #[error("no answer from {0}: {1}")]
+    #[error("no answer from {0}: {1}; start the service, or name its configuration by --config")]
     Silent(String, String),
     /// Rules cannot say what the configuration says.
     #[error("{0}")]

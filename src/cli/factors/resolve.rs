@@ -7,10 +7,10 @@ use std::io::{BufWriter, Read};
 use csv::ByteRecord;
 
 use crate::cli::arithmetic::{Emphasis, Page};
-use crate::cli::console::{CommandError, Console};
-use crate::cli::estimate::with_input;
+use crate::cli::console::{CommandError, Console, with_input};
 use crate::cli::question::shortened;
 use crate::cli::row::{Cell, Layout, RowWriter};
+use crate::cli::sheet::{Sheet, Wanted};
 use crate::cli::{Format, ResolveArgs, loaded, suggest};
 use crate::config::Environment;
 use crate::factors::{Match, Model, Registry, region_hint};
@@ -33,9 +33,15 @@ pub(super) fn resolve(
     let registry = loaded::registry(&args.registry, environment)?;
     if let Some(path) = &args.batch {
         let layout = if args.format == Format::Json { Layout::JsonList } else { Layout::Csv };
-        return with_input(path, console, |input, console| batch(&registry, (input, layout), console));
+        return with_input(path, console, |(name, input), console| batch(&registry, (name, input, layout), console));
     }
     let name = args.model.as_deref().unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(CommandError::Usage("no name; write one, as it stands on a span or in a bill".to_owned()));
+    }
+    if let Some(message) = args.provider.as_deref().and_then(|provider| suggest::provider(&registry, provider)) {
+        return Err(CommandError::Usage(message));
+    }
     let resolved = Resolved::of(&registry, args.provider.as_deref().unwrap_or_default(), name);
     let layout = match args.format {
         Format::Table => return page(&registry, (name, &resolved), console),
@@ -107,33 +113,24 @@ fn page(
 
 fn batch(
     registry: &Registry,
-    (input, layout): (&mut dyn Read, Layout),
+    (name, input, layout): (&str, &mut dyn Read, Layout),
     console: &mut Console<'_>,
 ) -> Result<(), CommandError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut record = ByteRecord::new();
-    let read = |error: csv::Error| CommandError::Usage(format!("the input cannot be read: {error}"));
-    if !reader.read_byte_record(&mut record).map_err(read)? {
-        return Err(CommandError::Usage("the input is empty; write the columns `provider` and `model`".to_owned()));
+    let advice = "columns `provider` and `model`, or `model` alone".to_owned();
+    let wanted = Wanted { columns: ["provider", "model"], reserved: &[], advice };
+    let mut sheet = Sheet::open((name, input), &wanted)?;
+    let [provider_at, model_at] = sheet.places;
+    if model_at.is_none() {
+        return Err(sheet.lacks(&wanted));
     }
-    let place = |column: &str| {
-        record.iter().position(|field| {
-            std::str::from_utf8(field).is_ok_and(|name| name.trim_start_matches('\u{feff}').trim() == column)
-        })
-    };
-    let Some(model_at) = place("model") else {
-        return Err(CommandError::Usage(
-            "the first line has no column `model`; write `provider,model`, or `model` alone".to_owned(),
-        ));
-    };
-    let provider_at = place("provider");
+    let mut record = ByteRecord::new();
     let mut sums = Sums::default();
     let mut buffered = BufWriter::with_capacity(1 << 16, &mut *console.output);
     let mut writer = RowWriter::begin(&mut buffered, layout, COLUMNS.map(str::to_owned).to_vec())?;
-    while reader.read_byte_record(&mut record).map_err(read)? {
+    while sheet.row(&mut record)? {
         let field =
             |at: Option<usize>| at.and_then(|at| record.get(at)).map(String::from_utf8_lossy).unwrap_or_default();
-        let (provider, name) = (field(provider_at), field(Some(model_at)));
+        let (provider, name) = (field(provider_at), field(model_at));
         let resolved = Resolved::of(registry, &provider, &name);
         sums.add(&resolved);
         writer.row(&resolved.cells(&provider, &name))?;

@@ -22,6 +22,9 @@ pub(super) fn show(
     console: &mut Console<'_>,
 ) -> Result<(), CommandError> {
     let registry = loaded::registry(&args.registry, environment)?;
+    if args.id.trim().is_empty() {
+        return Err(CommandError::Usage("no id; write one, or any name of a model".to_owned()));
+    }
     let by_name = || registry.resolve(&args.id, None, None).map(|found| found.model);
     let Some((id, model)) =
         registry.model_by_id(&args.id).or_else(by_name).and_then(|id| Some((id, registry.model(id)?)))

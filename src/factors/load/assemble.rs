@@ -7,7 +7,7 @@ use crate::document::DocumentErrors;
 use crate::document::section::{nearest, shortened};
 use crate::factors::any_case;
 use crate::factors::hours::Hours;
-use crate::factors::index::{Meant, NameIndex, NamedModel, Scope};
+use crate::factors::index::{Match, Meant, NameIndex, NamedModel, Scope};
 use crate::factors::model::{Model, ModelId, ModelWarning, Precision, Speed, Tier};
 use crate::factors::moment::{Moment, Validity};
 use crate::factors::operator::Operator;
@@ -167,8 +167,8 @@ impl Models {
                 Err(reason) => draft.error(&origin, "", reason),
             }
         }
-        let mut named: Vec<(&str, Provider, ModelId)> =
-            by_name.iter().map(|((provider, name), id)| (*name, *provider, *id)).collect();
+        let rows = by_name.iter().map(|((provider, name), id)| self.row_name((name, *provider), *id, draft));
+        let mut named: Vec<NamedModel> = rows.flatten().collect();
         for alias in &table.aliases {
             let provider = Provider::from_name(&alias.provider);
             let found = provider.and_then(|provider| Some((provider, *by_name.get(&(provider, &*alias.alias))?)));
@@ -178,11 +178,14 @@ impl Models {
                 Some((provider, _)) if by_name.contains_key(&(provider, &*alias.name)) => {
                     draft.error(&origin, "", "an alias that is a model's own name; remove it");
                 }
-                Some((provider, id)) => named.push((&alias.name, provider, id)),
+                Some((provider, id)) => {
+                    let row = self.row_name((&alias.name, provider), id, draft);
+                    // Also where it is as short as the id: the maker's own name has a date.
+                    named.extend(row.map(|row| NamedModel { matched: Match::Alias, ..row }));
+                }
             }
         }
-        self.ecologits =
-            named.into_iter().filter_map(|(name, provider, id)| self.row_name(name, provider, id, draft)).collect();
+        self.ecologits = named;
         self.names = self.ecologits.clone();
         let valid = |entry: &NamedModel| valid_from(entry, draft);
         for at in 0..self.names.len() {
@@ -192,7 +195,7 @@ impl Models {
         }
     }
 
-    fn row_name(&self, name: &str, provider: Provider, id: ModelId, draft: &Draft) -> Option<NamedModel> {
+    fn row_name(&self, (name, provider): (&str, Provider), id: ModelId, draft: &Draft) -> Option<NamedModel> {
         let model = self.models.get(id.0 as usize)?;
         Some(NamedModel {
             name: name.into(),

@@ -46,6 +46,8 @@ pub(super) struct Draft {
     pub(super) providers_file: String,
     /// alpha-3 to alpha-2.
     pub(super) countries: BTreeMap<String, String>,
+    /// Names of zones, by code.
+    pub(super) zone_names: BTreeMap<String, String>,
     /// By code.
     pub(super) grids: BTreeMap<String, Located<GridEntry>>,
     /// By region, lower case.

@@ -16,10 +16,13 @@ const EMBER_WORLD: &str = "WLD";
 /// ISO 3166-1: `alpha2,alpha3,name`.
 pub(super) fn countries(name: &str, text: &str, draft: &mut Draft) {
     for (number, line) in (1..).zip(text.lines()).skip(1) {
-        let mut fields = line.split(',');
+        // A name may have commas, and then quotes.
+        let mut fields = line.splitn(3, ',');
         match (fields.next(), fields.next()) {
             (Some(alpha2), Some(alpha3)) if alpha2.len() == 2 && alpha3.len() == 3 => {
                 draft.countries.insert(alpha3.to_owned(), alpha2.to_owned());
+                let country = fields.next().unwrap_or_default().trim().trim_matches('"');
+                draft.zone_names.insert(alpha2.to_owned(), country.to_owned());
             }
             _ => draft.error(&Origin::on_line(name, number), "", "no country; write `alpha2,alpha3,name`"),
         }
@@ -68,22 +71,26 @@ pub(super) fn electricity_maps(name: &str, section: &Section<'_>, draft: &mut Dr
         section.error("the name says no year; name the file as in `yearly_2025.json`");
     }
     for (code, field) in section.all() {
-        if let Some(co2e) = intensity(&field) {
+        if let Some((co2e, zone_name)) = zone(&field) {
             let origin = Origin { line: Some(field.line()), ..Origin::at(name, code) };
             insert(draft, code, origin, entry(year, co2e, "electricity-maps"));
+            draft.zone_names.entry(code.to_owned()).or_insert(zone_name);
         }
     }
 }
 
-fn intensity(field: &Field<'_>) -> Option<GramsPerKwh> {
+/// A zone's intensity, and its name.
+fn zone(field: &Field<'_>) -> Option<(GramsPerKwh, String)> {
     let mut zone = field.section()?;
+    let name =
+        zone.section("zone").and_then(|mut names| names.get("zoneName", Field::text)).unwrap_or_default().to_owned();
     let mut intensity = zone.section("carbonIntensity")?;
     let unit = intensity.get("unit", Field::text)?;
     if unit != "gCO2eq/kWh" {
         intensity.error_in("unit", format!("`{unit}` does not fit; write gCO2eq/kWh"));
     }
     let value = intensity.field("value")?;
-    reported(&value, scalar(&value))
+    Some((reported(&value, scalar(&value))?, name))
 }
 
 fn insert(draft: &mut Draft, code: &str, origin: Origin, value: GridEntry) {

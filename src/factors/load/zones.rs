@@ -1,8 +1,8 @@
 //! Zones in the making: every code that any table has, with the intensity of its own or its country's.
 //! Knows nothing of who computes there.
 
-use crate::document::section::{nearest, shortened};
 use crate::factors::any_case;
+use crate::factors::likeness::{self, CalledZone};
 use crate::factors::zone::{Grid, Zone, ZoneId};
 
 use super::draft::{Draft, GridEntry, Located};
@@ -38,12 +38,11 @@ impl Zones {
     }
 
     pub(super) fn unknown(&self, code: &str) -> String {
-        let codes: Vec<&str> = self.zones.iter().map(|zone| &*zone.code).collect();
-        let what = format!("there is no zone `{}`", shortened(code));
-        match nearest(code, &codes) {
-            Some(near) => format!("{what}; did you mean `{near}`?"),
-            None => format!("{what}; write a code of Electricity Maps or ISO 3166, or `grids` with it"),
-        }
+        likeness::unknown(
+            code,
+            self.zones.iter().map(CalledZone::from),
+            "write a code of Electricity Maps or ISO 3166, or `grids` with it",
+        )
     }
 }
 
@@ -67,6 +66,7 @@ pub(super) fn zones(draft: &mut Draft) -> Zones {
         zones.push(Zone {
             code: code.as_str().into(),
             alpha3: alpha3.as_str().into(),
+            name: draft.zone_names.get(code).map_or("", String::as_str).into(),
             country: find(country_code).unwrap_or(id),
             grid,
             mix: if code == country_code { draft.mixes.get(&alpha3).cloned() } else { None },
@@ -102,12 +102,15 @@ fn check_codes(draft: &mut Draft) {
         }
     }
     for (origin, code) in wrong {
-        let known: Vec<&str> = draft.grids.keys().map(String::as_str).filter(|known| *known != code).collect();
-        let cure = nearest(&code, &known).map_or_else(
-            || format!("write a code of Electricity Maps or ISO 3166, or one of your own that begins with `{OWN}`"),
-            |near| format!("did you mean `{near}`?"),
-        );
-        draft.error(&origin, "zone", format!("there is no zone `{}`; {cure}", shortened(&code)));
+        let names = draft.grids.keys().filter(|known| **known != code).map(|known| CalledZone {
+            code: known,
+            alpha3: draft.countries.iter().find(|(_, alpha2)| *alpha2 == known).map_or("", |(alpha3, _)| alpha3),
+            name: draft.zone_names.get(known).map_or("", String::as_str),
+        });
+        let otherwise =
+            format!("write a code of Electricity Maps or ISO 3166, or one of your own that begins with `{OWN}`");
+        let what = likeness::unknown(&code, names, &otherwise);
+        draft.error(&origin, "zone", what);
     }
 }
 

@@ -122,6 +122,63 @@ pub(super) const GATEWAYS: &[&str] = &[
     "vercel_ai_gateway",
 ];
 
+/// Routers that are makers, and serve nobody else's models, with our name for each. `openai` is none of them: whoever
+/// speaks its protocol is called so.
+pub(super) const OWN_MODELS: &[(&str, &str)] = &[
+    ("amazon-nova", "amazon"),
+    ("amazon_nova", "amazon"),
+    ("anthropic", "anthropic"),
+    ("codestral", "mistral"),
+    ("cohere", "cohere"),
+    ("cohere_chat", "cohere"),
+    ("gemini", "google"),
+    ("google", "google"),
+    ("google_genai", "google"),
+    ("voyage", "voyage"),
+    ("xai", "xai"),
+];
+
+/// What frameworks write before a colon: `openai:gpt-4o`.
+pub(super) const COLON_HEADS: &[&str] = &[
+    "anthropic",
+    "anthropic_bedrock",
+    "azure",
+    "azure_ai",
+    "azure_openai",
+    "bedrock",
+    "bedrock_converse",
+    "cerebras",
+    "cohere",
+    "deepseek",
+    "fireworks",
+    "google",
+    "google-gla",
+    "google-vertex",
+    "google_anthropic_vertex",
+    "google_genai",
+    "google_vertexai",
+    "grok",
+    "groq",
+    "huggingface",
+    "litellm",
+    "mistral",
+    "mistralai",
+    "moonshotai",
+    "nvidia",
+    "ollama",
+    "openai",
+    "openai-chat",
+    "openai-responses",
+    "openrouter",
+    "perplexity",
+    "together",
+    "vercel",
+    "xai",
+];
+
+/// Words that Ollama's tags begin with besides sizes; `mistral` is a family there, too.
+pub(super) const TAG_WORDS: &[&str] = &["base", "chat", "instruct", "latest", "text"];
+
 /// Segments that routers put between themselves and the model, besides regions.
 pub(super) const ROUTES: &[&str] = &[
     "converse",

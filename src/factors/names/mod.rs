@@ -8,7 +8,9 @@ mod spelling;
 mod tail;
 
 use super::any_case::strip_prefix;
-use lists::{AREAS, DOTTED_MAKERS, GATEWAYS, ORGANISATIONS, PLATFORM_HEADS, ROUTERS, ROUTES};
+use lists::{
+    AREAS, COLON_HEADS, DOTTED_MAKERS, GATEWAYS, ORGANISATIONS, OWN_MODELS, PLATFORM_HEADS, ROUTERS, ROUTES, TAG_WORDS,
+};
 
 pub(super) use size::{NamedSize, is_specific, size_in};
 pub(super) use spelling::Spelling;
@@ -28,6 +30,8 @@ pub(super) struct CleanName<'n> {
     pub(super) packing: Packing,
     /// The maker that the packing names; the model must be of that maker.
     pub(super) maker: Option<&'n str>,
+    /// The maker that is the router in front; the model must be of that maker, too.
+    pub(super) owner: Option<&'n str>,
     /// The first router in front that is more than a gateway to others.
     pub(super) router: Option<&'n str>,
     /// A cloud region or an area such as `eu`, where the packing names one.
@@ -54,6 +58,17 @@ pub fn region_hint(name: &str) -> Option<&str> {
     clean(bare(name)?).region
 }
 
+/// Whether a word is that of somebody who serves or makes models.
+pub(super) fn is_serving(word: &str) -> bool {
+    serving().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// The words of those who serve or make models.
+pub(super) fn serving() -> impl Iterator<Item = &'static str> {
+    let makers = DOTTED_MAKERS.iter().chain(ORGANISATIONS).map(|(word, _)| *word);
+    ROUTERS.iter().copied().chain(makers)
+}
+
 /// The name without white space and quotes around it; `None` where it is empty or too long to mean anything.
 pub(super) fn bare(name: &str) -> Option<&str> {
     if name.len() > 4 * MAX_BYTES {
@@ -77,6 +92,7 @@ pub(super) fn clean(text: &str) -> CleanName<'_> {
         dotted: None,
         packing: Packing::Bare,
         maker: None,
+        owner: None,
         router: None,
         region: None,
         has_minor: false,
@@ -106,6 +122,7 @@ fn strip_head(name: &mut CleanName<'_>) -> bool {
         || strip_resource(name)
         || strip_fine_tune(name)
         || strip_router(name)
+        || strip_colon_head(name)
         || strip_platform_head(name)
         || strip_dashed_maker(name)
         || strip_dotted_maker(name)
@@ -199,9 +216,30 @@ fn strip_router(name: &mut CleanName<'_>) -> bool {
     }
     let says_nothing = is_any(first, GATEWAYS) || is_hub_of_files || is_route;
     name.router = name.router.or(if says_nothing { None } else { Some(first) });
+    name.owner = owner(first).or(name.owner);
     name.text = rest;
     name.packing = Packing::Platform;
     true
+}
+
+/// `framework's-provider:model`. Families of Ollama have some of the same words before their tags.
+fn strip_colon_head(name: &mut CleanName<'_>) -> bool {
+    let Some((head, rest)) = name.text.split_once(':') else { return false };
+    let is_tag = !rest.starts_with(|first: char| first.is_ascii_alphabetic())
+        || rest.split('-').next().is_some_and(|word| is_any(word, TAG_WORDS));
+    if !is_any(head, COLON_HEADS) || is_tag {
+        return false;
+    }
+    name.router = name.router.or(Some(head));
+    name.owner = owner(head).or(name.owner);
+    name.text = rest;
+    name.packing = Packing::Platform;
+    true
+}
+
+/// The maker that a router is, where it serves nobody else's models.
+fn owner(router: &str) -> Option<&'static str> {
+    OWN_MODELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(router)).map(|(_, maker)| *maker)
 }
 
 /// `databricks-model` and the like.
@@ -331,6 +369,14 @@ mod tests {
             ("bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1", "claude", Platform, Some("us-east-1")),
             ("databricks/databricks-claude-sonnet-4", "claude-sonnet-4", Platform, None),
             ("claude-haiku-4-5@20251001", "claude-haiku-4-5", Platform, None),
+            ("google-gla:gemini-2.5-flash", "gemini-2.5-flash", Platform, None),
+            ("openrouter:anthropic/claude-sonnet-4-5", "claude-sonnet-4-5", Platform, None),
+            (
+                "mistralai/mixtral-8x7b-instruct-v0.1:7b3212fbaf88310cfef07a061ce94224e82efc8403c26fc67e8f6c065de51f21",
+                "mixtral-8x7b-instruct-v0.1",
+                Platform,
+                None,
+            ),
             ("codestral@2405", "codestral@2405", Platform, None),
             ("claude-opus-5@default", "claude-opus-5", Platform, None),
             (
@@ -358,6 +404,9 @@ mod tests {
             "someone/gpt-4o",
             "llama3.1:8b",
             "deepseek-r1:7b",
+            "mistral:7b-instruct",
+            "mistral:instruct-q4_0",
+            "somebody:gpt-4o",
             "gemini-2.5-flash",
             "mistralai.something-else/x",
             "Pro/gpt-4o",

@@ -20,6 +20,10 @@ pub(crate) fn strip_tail(name: &mut CleanName<'_>) -> bool {
         name.has_minor = true;
         return true;
     }
+    if let Some(rest) = without_hash(name.text) {
+        cut(name, rest, Packing::Platform);
+        return true;
+    }
     let is_versioned = name.has_minor || name.maker.is_some();
     let rest = if is_versioned { without_major(name.text, name.has_minor) } else { None }
         .or_else(|| without_vertex_version(name.text))
@@ -82,6 +86,13 @@ fn without_context(text: &str) -> Option<&str> {
 fn without_minor(text: &str) -> Option<&str> {
     let (rest, minor) = text.rsplit_once(':')?;
     if is_number(minor) && minor.len() <= 2 { non_empty(rest) } else { None }
+}
+
+/// `owner/model:<sha256>`, the very build at Replicate.
+fn without_hash(text: &str) -> Option<&str> {
+    let (rest, hash) = text.rsplit_once(':')?;
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { non_empty(rest) } else { None }
 }
 
 /// The major part: `model-vN`, and `model-N` where a minor part followed.
