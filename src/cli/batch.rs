@@ -258,19 +258,20 @@ struct Progress {
     is_watched: bool,
     rows: u64,
     failed: u64,
-    told: Instant,
+    told: Option<Instant>,
 }
 
 impl Progress {
     fn new(is_watched: bool) -> Self {
-        Self { is_watched, rows: 0, failed: 0, told: Instant::now() }
+        Self { is_watched, rows: 0, failed: 0, told: None }
     }
 
     fn row(&mut self, failed: bool, notes: &mut dyn std::io::Write) {
         self.rows += 1;
         self.failed += u64::from(failed);
-        if self.is_watched && self.rows.is_multiple_of(ROWS_A_NOTE) && self.told.elapsed().as_millis() >= 500 {
-            self.told = Instant::now();
+        let is_due = |told: &Option<Instant>| told.is_none_or(|told| told.elapsed().as_millis() >= 500);
+        if self.is_watched && self.rows.is_multiple_of(ROWS_A_NOTE) && is_due(&self.told) {
+            self.told = Some(Instant::now());
             // Who does not want to be told is not.
             let _ = write!(notes, "\r{} rows", self.rows);
             let _ = notes.flush();

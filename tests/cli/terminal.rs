@@ -91,16 +91,15 @@ fn errors_are_plain_where_no_color_is_set() {
 fn who_waits_for_a_long_table_sees_how_far_it_is_and_a_pipe_does_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = folder.path().join("calls.csv");
-    // A thousand names that nobody has, for each of which all that are known are looked through, take their time.
     let mut text = "model,output_tokens\n".to_owned();
     for row in 0..9000 {
-        text.push_str(&format!("gpt-4o-miniature-{row},1\n"));
+        text.push_str(&format!("gpt-4o,{row}\n"));
     }
     std::fs::write(&table, text).expect("the table");
     let path = table.to_str().expect("its path");
     let (seen, piped) = watched(&["estimate", "--batch", path], Streams::Errors, &[]);
     assert!(seen.starts_with("\r4096 rows\r"), "{seen:?}");
-    assert!(seen.ends_with("9000 rows, 9000 of them without an estimate: see `error`\r\n"), "{seen:?}");
+    assert!(seen.ends_with("9000 rows, 0 of them without an estimate: see `error`\r\n"), "{seen:?}");
     assert_eq!(piped.lines().count(), 9001);
     assert!(!piped.contains('\r'));
 }

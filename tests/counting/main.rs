@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on says so by panicking
 #![allow(unreachable_pub)] // modules of a test binary have no public
 
+mod dialects;
 mod invariants;
 mod sentences;
 mod trace;
