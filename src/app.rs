@@ -328,11 +328,11 @@ impl Running {
         // Before anything is booked in them.
         budgets::apply(&self.budgets, budgets);
         self.surroundings.metrics.watch(self.budgets.clone());
-        if self.watch.is_none() && !self.budgets.is_empty() {
-            self.watch = Some(Watch::start(self.budgets.clone()));
-        }
-        if let Some(watch) = &self.watch {
-            watch.tell(alerts, &self.budgets, &self.surroundings.metrics);
+        let about = (&self.budgets, &self.surroundings.metrics);
+        match &self.watch {
+            Some(watch) => watch.tell(alerts, about.0, about.1),
+            None if self.budgets.is_quiet() => {}
+            None => self.watch = Some(Watch::start(about.0.clone(), alerts, about.1)),
         }
         own.replace(&mut self.own, &self.tracing);
         pipelines::sum_up(&memories, &feeds);

@@ -56,8 +56,14 @@ impl Push {
 }
 
 impl Board {
-    pub(super) fn new(labels: BTreeMap<String, String>, link: Option<Arc<str>>) -> Self {
-        Self { labels, link, ..Self::default() }
+    /// What every alert has from now on.
+    pub(super) fn is_for(&mut self, labels: BTreeMap<String, String>, link: Option<Arc<str>>) {
+        (self.labels, self.link) = (labels, link);
+    }
+
+    /// Whether these are its labels.
+    pub(super) fn has(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.labels == *labels
     }
 
     /// Something has changed.

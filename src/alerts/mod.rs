@@ -71,9 +71,18 @@ impl std::fmt::Debug for WebhookSettings {
 #[derive(Debug)]
 pub struct Alerts {
     settings: AlertSettings,
-    boards: Vec<Arc<Mutex<Board>>>,
-    outboxes: Vec<(Arc<Mutex<Outbox>>, TargetMetrics)>,
+    /// By their URLs.
+    boards: Vec<(String, Arc<Mutex<Board>>)>,
+    outboxes: Vec<Waiting>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What waits for a webhook.
+#[derive(Debug)]
+struct Waiting {
+    url: String,
+    outbox: Arc<Mutex<Outbox>>,
+    metrics: TargetMetrics,
 }
 
 /// What is ready to be started.
@@ -98,28 +107,32 @@ impl AlertPlan {
 
     /// Whether it is what is there already.
     #[must_use]
-    pub fn is_like(&self, alerts: Option<&Alerts>) -> bool {
-        alerts.map_or(self.settings == AlertSettings::default(), |alerts| alerts.settings == self.settings)
+    pub fn is_like(&self, alerts: &Alerts) -> bool {
+        alerts.settings == self.settings
     }
 
-    /// Begins to tell. To be called within a runtime.
+    /// Begins to tell. Of those who were told before, whoever is still there hears what waits for it; what waits for the others is
+    /// counted as dropped. To be called within a runtime.
     #[must_use]
-    pub fn start(self, budgets: &Budgets, metrics: &Metrics) -> Alerts {
+    pub fn start(self, budgets: &Budgets, metrics: &Metrics, mut before: Option<&mut Alerts>) -> Alerts {
         let Self { settings, alertmanagers, webhooks } = self;
         let link: Option<Arc<str>> = settings.link.as_deref().map(Arc::from);
         let (mut boards, mut outboxes, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for (poster, of) in alertmanagers.into_iter().zip(&settings.alertmanagers) {
-            let board = Arc::new(Mutex::new(Board::new(of.labels.clone(), link.clone())));
+            let board = before.as_mut().and_then(|before| before.take_board(of)).unwrap_or_default();
+            lock(&board).is_for(of.labels.clone(), link.clone());
             let metrics = metrics.target(poster.name());
             tasks.push(tokio::spawn(push(Arc::clone(&board), poster, budgets.clone(), metrics)));
-            boards.push(board);
+            boards.push((of.poster.url.clone(), board));
         }
         for (poster, of) in webhooks.into_iter().zip(&settings.webhooks) {
-            let outbox = Arc::new(Mutex::new(Outbox::new(of.max_waiting)));
-            let key = of.secret.as_ref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
             let metrics = metrics.target(poster.name());
+            let outbox = before.as_mut().and_then(|before| before.take_outbox(of)).unwrap_or_default();
+            let dropped = lock(&outbox).holds(of.max_waiting);
+            metrics.told(Telling::Dropped, dropped);
+            let key = of.secret.as_ref().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
             tasks.push(tokio::spawn(call((Arc::clone(&outbox), poster), key, metrics.clone())));
-            outboxes.push((outbox, metrics));
+            outboxes.push(Waiting { url: of.poster.url.clone(), outbox, metrics });
         }
         Alerts { settings, boards, outboxes, tasks }
     }
@@ -128,11 +141,11 @@ impl AlertPlan {
 impl Alerts {
     /// Tells what has changed, whenever those who are told have time.
     pub fn tell(&self, news: &[News]) {
-        for board in &self.boards {
+        for (_, board) in &self.boards {
             let mut board = lock(board);
             news.iter().for_each(|news| board.note(news));
         }
-        for (outbox, metrics) in &self.outboxes {
+        for Waiting { outbox, metrics, .. } in &self.outboxes {
             let mut outbox = lock(outbox);
             let bodies = news.iter().map(|news| message::event(news, self.settings.link.as_deref()).to_string());
             let dropped = bodies.map(|body| outbox.push(body.into())).filter(|dropped| *dropped).count();
@@ -141,10 +154,28 @@ impl Alerts {
         }
     }
 
+    /// How many Alertmanagers and webhooks are told.
+    #[must_use]
+    pub fn targets(&self) -> (usize, usize) {
+        (self.boards.len(), self.outboxes.len())
+    }
+
     /// Notifications that nobody has taken yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.outboxes.iter().map(|(outbox, _)| lock(outbox).len()).sum()
+        self.outboxes.iter().map(|waiting| lock(&waiting.outbox).len()).sum()
+    }
+
+    /// What one that stays is to know; under other labels it knows nothing.
+    fn take_board(&mut self, of: &AlertmanagerSettings) -> Option<Arc<Mutex<Board>>> {
+        let place = self.boards.iter().position(|(url, board)| *url == of.poster.url && lock(board).has(&of.labels))?;
+        Some(self.boards.swap_remove(place).1)
+    }
+
+    /// What waits for one that stays.
+    fn take_outbox(&mut self, of: &WebhookSettings) -> Option<Arc<Mutex<Outbox>>> {
+        let place = self.outboxes.iter().position(|waiting| waiting.url == of.poster.url)?;
+        Some(self.outboxes.swap_remove(place).outbox)
     }
 }
 
@@ -153,6 +184,10 @@ impl Drop for Alerts {
         let waiting = self.waiting();
         if waiting > 0 {
             tracing::warn!(waiting, "notifications of budgets were not taken by their webhooks and are lost");
+        }
+        for Waiting { outbox, metrics, .. } in &self.outboxes {
+            metrics.told(Telling::Dropped, lock(outbox).len());
+            metrics.waiting(0);
         }
         self.tasks.iter().for_each(JoinHandle::abort);
     }

@@ -12,7 +12,7 @@ use crate::exporter::Posted;
 const RETRY_MS: (i64, i64) = (1000, 300_000);
 
 /// What waits for a webhook.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<(u64, Bytes)>,
     most: usize,
@@ -23,8 +23,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), most: most.max(1), next: 0, failed: None }
+    /// How many may wait from now on. Gives how many of the oldest had to leave for that.
+    pub(super) fn holds(&mut self, most: usize) -> usize {
+        self.most = most.max(1);
+        let over = self.waiting.len().saturating_sub(self.most);
+        self.waiting.drain(..over).count()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -33,7 +36,7 @@ impl Outbox {
 
     /// Puts something behind the rest. Gives whether the oldest had to leave for it.
     pub(super) fn push(&mut self, body: Bytes) -> bool {
-        let is_full = self.waiting.len() == self.most;
+        let is_full = self.waiting.len() >= self.most.max(1);
         if is_full {
             self.waiting.pop_front();
         }

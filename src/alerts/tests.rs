@@ -38,7 +38,7 @@ fn book(budgets: &Budgets, grams: f64, now: UnixMs) -> Vec<News> {
 #[test]
 fn what_is_news_while_others_are_told_is_told_right_behind_them() {
     let budgets = budgets();
-    let mut board = Board::new([].into(), None);
+    let mut board = Board::default();
     let first = book(&budgets, 60.0, NOW);
     first.iter().for_each(|news| board.note(news));
     assert!(board.is_due(NOW));
@@ -52,7 +52,7 @@ fn what_is_news_while_others_are_told_is_told_right_behind_them() {
 #[test]
 fn an_alert_never_ends_before_it_began_whatever_the_clock_does() {
     let budgets = budgets();
-    let mut board = Board::new([].into(), None);
+    let mut board = Board::default();
     book(&budgets, 60.0, NOW).iter().for_each(|news| board.note(news));
     let push = board.push(&budgets.firing(NOW), NOW - 60 * MINUTE);
     let [alert] = &push.alerts[..] else { panic!("{:?}", push.alerts) };
@@ -65,7 +65,8 @@ fn an_alert_never_ends_before_it_began_whatever_the_clock_does() {
 #[test]
 fn what_fires_is_told_at_once_and_every_minute_and_what_is_over_until_it_was_heard() {
     let budgets = budgets();
-    let mut board = Board::new([("cluster".to_owned(), "eu".to_owned())].into(), Some("https://g.example".into()));
+    let mut board = Board::default();
+    board.is_for([("cluster".to_owned(), "eu".to_owned())].into(), Some("https://g.example".into()));
     let first = board.push(&budgets.firing(NOW), NOW);
     assert!(first.alerts.is_empty() && !board.is_due(NOW + 1000));
     book(&budgets, 60.0, NOW + 1000).iter().for_each(|news| board.note(news));
@@ -117,7 +118,8 @@ fn what_fires_is_told_at_once_and_every_minute_and_what_is_over_until_it_was_hea
 
 #[test]
 fn a_webhook_is_tried_again_less_and_less_often_and_only_so_much_waits() {
-    let mut outbox = Outbox::new(3);
+    let mut outbox = Outbox::default();
+    assert_eq!(outbox.holds(3), 0);
     assert!(!outbox.push("1".into()) && !outbox.push("2".into()));
     let mut now = NOW;
     let mut waits = Vec::new();
@@ -163,4 +165,38 @@ fn a_body_is_signed_as_openssl_signs_it() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cr3t");
     let expected = "sha256=4553a614da2ea1727d0d7cd3bb946302a8dfe6355a2d7e225b0827a49c45ecfb";
     assert_eq!(signed(&key, &Bytes::from_static(b"{\"version\":1}")), expected);
+}
+
+/// Nobody listens there.
+fn away(name: &str, url: &str) -> PosterSettings {
+    let (tls, headers) = (crate::exporter::TlsSettings::default(), crate::exporter::Headers::default());
+    PosterSettings { name: name.to_owned(), url: url.to_owned(), tls, headers, timeout: Duration::from_secs(5) }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_webhook_goes_on_waiting_when_another_target_changes_and_is_counted_when_it_goes() {
+    let (budgets, metrics) = (budgets(), Metrics::new());
+    let webhook = |url: &str| WebhookSettings { poster: away("hook", url), secret: None, max_waiting: 5 };
+    let start = |alertmanager: &str, webhooks: Vec<WebhookSettings>, before: Option<&mut Alerts>| {
+        let alertmanagers = vec![AlertmanagerSettings { poster: away("manager", alertmanager), labels: [].into() }];
+        let plan = AlertPlan::new(AlertSettings { link: None, alertmanagers, webhooks }).unwrap();
+        plan.start(&budgets, &metrics, before)
+    };
+    let (one, other) = ("http://127.0.0.1:1/one", "http://127.0.0.1:1/other");
+    let mut first = start(one, vec![webhook(one)], None);
+    first.tell(&book(&budgets, 60.0, NOW));
+    assert_eq!(first.waiting(), 1);
+    let mut second = start(other, vec![webhook(one), webhook(other)], Some(&mut first));
+    drop(first);
+    second.tell(&book(&budgets, 45.0, NOW));
+    assert_eq!(second.waiting(), 3, "two of one, one of the other");
+    let dropped = |metrics: &Metrics| {
+        let page = metrics.encode();
+        page.lines().any(|line| line == "gramtrace_budget_notifications_total{target=\"hook\",outcome=\"dropped\"} 2")
+    };
+    assert!(!dropped(&metrics));
+    let third = start(other, vec![webhook(other)], Some(&mut second));
+    drop(second);
+    assert_eq!(third.waiting(), 1);
+    assert!(dropped(&metrics), "{}", metrics.encode());
 }

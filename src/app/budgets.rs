@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::alerts::{AlertPlan, AlertSettings, AlertmanagerSettings, Alerts, WebhookSettings};
-use crate::budget::{BudgetSettings, Budgets, CalendarUnit, Count, News, Period, Rolling, unix_ms};
+use crate::budget::{BudgetSettings, Budgets, CalendarUnit, ClockNews, Count, News, Period, Rolling, unix_ms};
 use crate::config::{
     AlertmanagerConfig, BudgetConfig, ComponentId, Config, CountConfig, GramtraceConfig, PeriodConfig, SyncConfig,
     WebhookConfig,
@@ -118,33 +118,38 @@ const GLANCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Watch(JoinHandle<()>, Told);
 
-/// Those who are told, once there are some.
-type Told = Arc<Mutex<Option<Alerts>>>;
+/// Those who are told.
+type Told = Arc<Mutex<Alerts>>;
 
 impl Watch {
-    pub(super) fn start(budgets: Budgets) -> Self {
-        let told = Told::default();
+    /// Whoever is to be told is before the first look: what ended with a budget that is gone is news by then.
+    pub(super) fn start(budgets: Budgets, plan: AlertPlan, metrics: &Metrics) -> Self {
+        let alerts = plan.start(&budgets, metrics, None);
+        log_start(&budgets, &alerts);
+        let told: Told = Arc::new(Mutex::new(alerts));
         let alerts = Arc::clone(&told);
         let watching = tokio::spawn(async move {
             let mut glances = tokio::time::interval(GLANCE);
             glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 glances.tick().await;
-                let news = budgets.changes(unix_ms(SystemTime::now()));
+                let now = unix_ms(SystemTime::now());
+                budgets.look_at_clock(now).into_iter().for_each(log_clock);
+                let news = budgets.changes(now);
                 news.iter().for_each(log);
-                if let Some(alerts) = &*alerts.lock().unwrap_or_else(PoisonError::into_inner) {
-                    alerts.tell(&news);
-                }
+                alerts.lock().unwrap_or_else(PoisonError::into_inner).tell(&news);
             }
         });
         Self(watching, told)
     }
 
-    /// From now on these are told, unless they are told already.
+    /// From now on these are told, unless they are told already. What waits for those that stay goes on waiting.
     pub(super) fn tell(&self, plan: AlertPlan, budgets: &Budgets, metrics: &Metrics) {
         let mut told = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if !plan.is_like(told.as_ref()) {
-            *told = Some(plan.start(budgets, metrics));
+        if !plan.is_like(&told) {
+            let next = plan.start(budgets, metrics, Some(&mut told));
+            log_start(budgets, &next);
+            *told = next;
         }
     }
 }
@@ -159,6 +164,29 @@ impl Drop for Watch {
 pub(super) fn apply(budgets: &Budgets, settings: Vec<BudgetSettings>) {
     for budget in budgets.apply(settings, unix_ms(SystemTime::now())) {
         tracing::warn!(budget, "a budget counts another unit or period than before: what it had consumed is dropped");
+    }
+}
+
+/// What is watched, and who hears of it.
+fn log_start(budgets: &Budgets, alerts: &Alerts) {
+    let (alertmanagers, webhooks) = alerts.targets();
+    tracing::info!(budgets = budgets.len(), alertmanagers, webhooks, "budgets are watched");
+}
+
+fn log_clock(news: ClockNews) {
+    let time = |ms: i64| humantime::format_duration(Duration::from_secs(ms.unsigned_abs() / 1000)).to_string();
+    match news {
+        ClockNews::IsBehind(ms) => tracing::warn!(
+            behind = time(ms),
+            "the clock has been set back: budgets stay at the latest time that they have seen until it has caught up, or has \
+             run on for ten minutes"
+        ),
+        ClockNews::IsBelieved(ms) => tracing::warn!(
+            behind = time(ms),
+            "the clock is taken for right: what budgets have booked counts as that much earlier; what had left them while it \
+             was ahead does not come back"
+        ),
+        ClockNews::HasCaughtUp => tracing::info!("the clock has caught up with budgets"),
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::calls::Calls;
+use super::calls::{CallId, Calls};
+use super::clock::{Clock, ClockNews};
 use super::entry::{Entry, Waiting};
 use super::state::State;
 use super::{BudgetSettings, Consumption, Firing, News, Status, UnixMs};
@@ -18,6 +19,7 @@ pub(super) struct Book {
     /// By name, of those that somebody asked for.
     pub(super) exceeded: BTreeMap<String, Arc<AtomicBool>>,
     pub(super) calls: Calls,
+    clock: Clock,
     /// Where something is kept.
     pub(super) waiting: Option<Waiting>,
     /// What ended with budgets that are gone.
@@ -28,14 +30,17 @@ pub(super) struct Book {
 
 impl Book {
     pub(super) fn apply(&mut self, settings: Vec<BudgetSettings>, now: UnixMs) -> Vec<String> {
+        self.clock.saw(now);
         let settings: BTreeMap<_, _> = settings.into_iter().map(|budget| (budget.name.clone(), budget)).collect();
         let before = std::mem::take(&mut self.settings);
         let mut anew = Vec::new();
-        for (name, budget) in &before {
-            if settings.get(name).is_none_or(|it| !self.fits(it)) {
-                anew.extend(settings.contains_key(name).then(|| name.clone()));
-                self.end(budget, now);
-            }
+        let gone: Vec<_> = { self.states.iter() }
+            .filter(|(name, state)| settings.get(*name).is_none_or(|it| !state.fits(it)))
+            .map(|(name, state)| (name.clone(), before.get(name).cloned().unwrap_or_else(|| state.settings(name))))
+            .collect();
+        for (name, budget) in gone {
+            anew.extend(settings.contains_key(&name).then_some(name));
+            self.end(&budget, now);
         }
         for (name, budget) in &settings {
             match self.states.get_mut(name) {
@@ -44,11 +49,7 @@ impl Book {
                         continue;
                     }
                 }
-                other => {
-                    // One of a run before this.
-                    anew.extend((other.is_some() && !anew.contains(name)).then(|| name.clone()));
-                    self.states.insert(name.clone(), State::new(budget, now));
-                }
+                _ => drop(self.states.insert(name.clone(), State::new(budget, now))),
             }
             self.keep_whole(name);
         }
@@ -57,20 +58,19 @@ impl Book {
         anew
     }
 
-    fn fits(&self, budget: &BudgetSettings) -> bool {
-        self.states.get(&budget.name).is_some_and(|state| state.fits(budget))
-    }
-
-    /// What a budget that goes had fired is over.
+    /// What a budget that goes had fired is over, also where that was in a run before this.
     fn end(&mut self, budget: &BudgetSettings, now: UnixMs) {
         let Some(state) = self.states.get_mut(&budget.name) else { return };
+        if let Some(flag) = self.exceeded.get(&budget.name) {
+            flag.store(false, Ordering::Relaxed);
+        }
+        if state.firing().next().is_none() {
+            return;
+        }
         let status = state.status(budget, now);
         let news = |change| News { budget: budget.clone(), status: status.clone(), change, at: now };
         self.removed.extend(state.silence().into_iter().map(news));
         self.keep_standing(&budget.name);
-        if let Some(flag) = self.exceeded.get(&budget.name) {
-            flag.store(false, Ordering::Relaxed);
-        }
     }
 
     /// Lets go of budgets that are gone and of which nothing would be left if they came back.
@@ -86,15 +86,18 @@ impl Book {
         self.exceeded.retain(|name, flag| settings.contains_key(name) || Arc::strong_count(flag) > 1);
     }
 
-    pub(super) fn add(&mut self, consumption: &Consumption<'_>, now: UnixMs) {
-        if let Some(call) = consumption.call {
-            if !self.calls.insert(call, now) {
-                return;
-            }
-            if let Some(waiting) = &mut self.waiting {
-                waiting.call(call, now);
-            }
+    /// Whether a call was not booked before; it is known from now on.
+    pub(super) fn is_new(&mut self, call: Option<CallId>, now: UnixMs) -> bool {
+        let Some(call) = call else { return true };
+        let is_new = self.calls.insert(call, now);
+        if let (true, Some(waiting)) = (is_new, &mut self.waiting) {
+            waiting.call(call, now);
         }
+        is_new
+    }
+
+    pub(super) fn add(&mut self, consumption: &Consumption<'_>, now: UnixMs) {
+        self.clock.saw(now);
         for budget in consumption.budgets.iter().filter_map(|name| self.settings.get(&**name)) {
             let (amount, who) = (budget.of(consumption), (consumption.model, consumption.service));
             if let Some(state) = self.states.get_mut(&budget.name) {
@@ -106,12 +109,25 @@ impl Book {
         }
     }
 
+    /// Looks at the clock, and goes back with it once it is believed: the whole book is kept anew then.
+    pub(super) fn look_at_clock(&mut self, now: UnixMs) -> Option<ClockNews> {
+        let news = self.clock.look(now);
+        if let Some(ClockNews::IsBelieved(by_ms)) = news {
+            self.states.values_mut().for_each(|state| state.set_back(by_ms));
+            self.calls.set_back(by_ms);
+            self.waiting.iter_mut().for_each(Waiting::fall_short);
+        }
+        news
+    }
+
     pub(super) fn status(&mut self, name: &str, now: UnixMs) -> Option<(BudgetSettings, Status)> {
+        self.clock.saw(now);
         let budget = self.settings.get(name)?;
         Some((budget.clone(), self.states.get_mut(name)?.status(budget, now)))
     }
 
     pub(super) fn changes(&mut self, name: &str, now: UnixMs) -> Vec<News> {
+        self.clock.saw(now);
         let (Some(budget), Some(state)) = (self.settings.get(name), self.states.get_mut(name)) else {
             return Vec::new();
         };
@@ -130,6 +146,7 @@ impl Book {
     }
 
     pub(super) fn firing(&mut self, name: &str, now: UnixMs) -> Vec<Firing> {
+        self.clock.saw(now);
         let (Some(budget), Some(state)) = (self.settings.get(name), self.states.get_mut(name)) else {
             return Vec::new();
         };
@@ -152,8 +169,12 @@ impl Book {
 
     pub(super) fn restore(&mut self, entry: Entry) {
         match entry {
-            Entry::Budget(name, state) => drop(self.states.insert(name, *state)),
+            Entry::Budget(name, state) => {
+                self.clock.saw(state.latest());
+                self.states.insert(name, *state);
+            }
             Entry::Booked(booked) => {
+                self.clock.saw(booked.at());
                 for (name, who, amount) in booked.shares() {
                     if let Some(state) = self.states.get_mut(name) {
                         state.add(amount, who, booked.at());

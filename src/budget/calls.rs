@@ -92,6 +92,11 @@ impl Calls {
         true
     }
 
+    /// The clock is believed that is so much behind.
+    pub(super) fn set_back(&mut self, by_ms: i64) {
+        self.by_time.iter_mut().for_each(|(at, _)| *at = at.saturating_sub(by_ms));
+    }
+
     /// Those from `place` on, where the first that was ever known has place 0: up to `most`, with the place to go on at.
     pub(super) fn from(&self, place: u64, most: usize) -> (Vec<(UnixMs, CallId)>, u64) {
         let first = usize::try_from(place.saturating_sub(self.gone)).unwrap_or(usize::MAX);

@@ -68,6 +68,18 @@ pub struct Taken {
     pub is_short: bool,
 }
 
+impl Entry {
+    /// The latest time that it knows of; none where it knows of none.
+    #[must_use]
+    pub const fn at(&self) -> Option<UnixMs> {
+        match self {
+            Self::Budget(_, state) => Some(state.latest()),
+            Self::Booked(booked) => Some(booked.at),
+            Self::Stands(..) | Self::Gone(_) => None,
+        }
+    }
+}
+
 impl Booked {
     pub(super) fn of_calls(at: UnixMs, calls: Vec<CallId>) -> Self {
         Self { at, shares: Vec::new(), calls }
@@ -152,7 +164,12 @@ impl Waiting {
     fn count(&mut self) {
         self.many += 1;
         if self.many > MAX_WAITING {
-            *self = Self { is_short: true, many: self.many, ..Self::default() };
+            self.fall_short();
         }
+    }
+
+    /// From now on only the whole book will do.
+    pub(super) fn fall_short(&mut self) {
+        *self = Self { is_short: true, many: self.many, ..Self::default() };
     }
 }

@@ -4,6 +4,7 @@
 mod alarm;
 mod book;
 mod calls;
+mod clock;
 mod entry;
 mod period;
 mod ring;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use alarm::{Alarm, BURNS, Burn, Change, Severity};
 use book::Book;
 pub use calls::{CALL_TTL_MS, CALLS_BYTES, CallId, CallScope};
+pub use clock::ClockNews;
 pub use entry::{Booked, Entry, Taken};
 
 pub use period::{CalendarUnit, Period, Rolling, UnixMs, unix_ms};
@@ -142,20 +144,55 @@ impl Budgets {
         self.lock().apply(settings, now)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().settings.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lock().settings.is_empty()
     }
 
-    /// Books what acknowledged calls took. Gives the number of the booking, which is in [`Taken::booking`] once it is kept.
+    /// Whether there is none, and nothing to tell of one that is gone.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let book = self.lock();
+        book.settings.is_empty() && book.removed.is_empty()
+    }
+
+    /// Books what acknowledged calls took. Calls of the same model, service and budgets that follow each other are booked in
+    /// each budget together, so that one request holds the book for no longer than it has of those. Gives the number of
+    /// the booking, which is in [`Taken::booking`] once it is kept.
     pub fn add<'a>(&self, consumptions: impl IntoIterator<Item = Consumption<'a>>, now: UnixMs) -> u64 {
         let mut book = self.lock();
+        let mut together: Option<Consumption<'a>> = None;
         for consumption in consumptions {
-            book.add(&consumption, now);
+            if !book.is_new(consumption.call, now) {
+                continue;
+            }
+            match &mut together {
+                Some(together) if together.is_like(&consumption) => together.merge(&consumption),
+                _ => {
+                    if let Some(before) = together.replace(consumption) {
+                        book.add(&before, now);
+                    }
+                }
+            }
+        }
+        if let Some(last) = together {
+            book.add(&last, now);
         }
         book.booking += 1;
         book.booking
+    }
+
+    /// Looks at the clock, to be asked every second or so. One that is set back stands still here until it has caught up, or
+    /// has run on for ten minutes: then what was booked is taken for as long ago as it was.
+    pub fn look_at_clock(&self, now: UnixMs) -> Option<ClockNews> {
+        self.lock().look_at_clock(now)
     }
 
     /// The number of the last booking.
@@ -244,6 +281,19 @@ impl Budgets {
     /// Whoever panicked with the book in hand had booked a part of one request.
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Consumption<'_> {
+    /// Whether both are of the same model, service and budgets.
+    fn is_like(&self, other: &Self) -> bool {
+        let is_same = std::ptr::eq(self.budgets, other.budgets) || self.budgets == other.budgets;
+        is_same && self.model == other.model && self.service == other.service
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.energy_wh += other.energy_wh;
+        self.co2e_g.iter_mut().zip(other.co2e_g).for_each(|(sum, grams)| *sum += grams);
     }
 }
 

@@ -41,6 +41,17 @@ impl Ring {
         self.sum(self.sums.len(), now)
     }
 
+    /// What is there is as long ago at a time that is so much earlier, to a bucket.
+    pub(super) fn set_back(&mut self, by_ms: i64) {
+        if self.head == i64::MIN {
+            return;
+        }
+        let buckets = by_ms.div_euclid(self.bucket_ms);
+        self.head = self.head.saturating_sub(buckets);
+        let by = self.place(buckets);
+        self.sums.rotate_left(by);
+    }
+
     fn advance(&mut self, now: UnixMs) {
         let bucket = now.div_euclid(self.bucket_ms);
         let passed = bucket.saturating_sub(self.head);
@@ -79,5 +90,16 @@ mod tests {
         assert_eq!((ring.whole(0), ring.whole(39)), (14.0, 14.0));
         assert_eq!(ring.whole(60), 0.0);
         assert_eq!(ring.whole(i64::MAX), 0.0);
+    }
+
+    #[test]
+    fn what_is_set_back_with_the_clock_is_as_long_ago_as_it_was() {
+        let mut ring = Ring::new(10, 3);
+        ring.add(1.0, 1005);
+        ring.add(2.0, 1015);
+        ring.add(4.0, 1025);
+        ring.set_back(970);
+        assert_eq!((ring.sum(1, 55), ring.sum(2, 55), ring.whole(55)), (4.0, 6.0, 7.0));
+        assert_eq!((ring.whole(60), ring.whole(79), ring.whole(80)), (6.0, 4.0, 0.0));
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{Alarm, BURNS, Burn, Change};
 use super::period::{Period, THIRTY_DAYS_MS, UnixMs};
 use super::ring::Ring;
-use super::{BudgetSettings, Status, Window};
-use crate::units::{Amount, Sum};
+use super::{BudgetSettings, Count, Status, Window};
+use crate::units::{Amount, GramsCo2e, Quantity as _, Sum, WattHours};
 
 /// Buckets of a rolling period.
 const BUCKETS: usize = 360;
@@ -28,6 +28,9 @@ const LONG: usize = 12 * SHORT;
 pub struct State {
     /// Whether watt-hours are counted, not grams.
     is_energy: bool,
+    /// The limit that it was last held against, in that unit.
+    #[serde(default)]
+    limit: f64,
     period: Period,
     ring: Ring,
     burns: [Ring; BURNS.len()],
@@ -66,6 +69,7 @@ impl State {
         let burn = |burn: Burn| Ring::new(burn.scaled(length).short_ms / SHORT as i64, LONG);
         Self {
             is_energy: is_energy(settings),
+            limit: settings.limit.get(),
             period: settings.period.clone(),
             ring: Ring::new(length / BUCKETS as i64, BUCKETS),
             burns: BURNS.map(burn),
@@ -84,17 +88,53 @@ impl State {
         self.is_energy == is_energy(settings) && self.period.is_like(&settings.period)
     }
 
-    /// Goes on under `settings`, which it fits. Gives whether a period of the calendar begins and ends at other times from
-    /// now on.
+    /// Goes on under `settings`, which it fits. Gives whether the limit is another one, or a period of the calendar begins and
+    /// ends at other times from now on.
     pub(super) fn go_on(&mut self, settings: &BudgetSettings, now: UnixMs) -> bool {
         self.turn(now);
         let is_moved = self.period != settings.period;
+        let is_limited = self.limit.to_bits() != settings.limit.get().to_bits();
+        self.limit = settings.limit.get();
         if is_moved {
             self.period = settings.period.clone();
             self.bounds = self.period.bounds(self.now);
             self.standing.began = self.bounds.0;
         }
-        is_moved
+        is_moved || is_limited
+    }
+
+    /// What it was last held against, for those who were told of a budget that is gone: its name, limit and period alone.
+    pub(super) fn settings(&self, name: &str) -> BudgetSettings {
+        let limit = if self.is_energy {
+            Amount::Energy(WattHours::saturating(self.limit))
+        } else {
+            Amount::Co2e(GramsCo2e::saturating(self.limit))
+        };
+        let (name, period) = (name.to_owned(), self.period.clone());
+        BudgetSettings { name, limit, period, thresholds: Vec::new(), burn_rates: false, count: Count::default() }
+    }
+
+    /// The clock is believed that is so much behind: everything that was booked is as long ago as it was.
+    pub(super) fn set_back(&mut self, by_ms: i64) {
+        self.now = self.now.saturating_sub(by_ms);
+        self.ring.set_back(by_ms);
+        self.burns.iter_mut().for_each(|ring| ring.set_back(by_ms));
+        for drivers in [&mut self.models, &mut self.services] {
+            drivers.turned = drivers.turned.saturating_sub(by_ms);
+        }
+        // What was told of the period that it had gone on to is not told again.
+        self.bounds = self.period.bounds(self.now);
+        if matches!(self.period, Period::Calendar(..)) {
+            self.standing.began = self.bounds.0;
+        }
+        let back = |since: &mut UnixMs| *since = since.saturating_sub(by_ms);
+        self.standing.crossed.iter_mut().for_each(|(_, since)| back(since));
+        self.standing.burning.iter_mut().flatten().for_each(back);
+    }
+
+    /// The latest time that was seen.
+    pub(super) const fn latest(&self) -> UnixMs {
+        self.now
     }
 
     pub(super) fn add(&mut self, amount: f64, who: (&str, &str), now: UnixMs) {

@@ -443,3 +443,80 @@ fn what_waits_to_be_kept_is_bounded_and_then_the_whole_is_asked_for() {
     assert_eq!(again.statuses(0)[0].1.consumed, 200_000.0);
     assert_eq!(again.statuses(0)[0].1.services.len(), 5, "a million services are a hundred and the rest");
 }
+
+#[test]
+fn calls_of_one_origin_are_booked_together_and_each_of_them_once() {
+    let settings = budget("1kg", Period::Rolling(Rolling::Day));
+    let budgets = budgets(&settings, 0);
+    budgets.keep();
+    let names: Vec<Arc<str>> = vec!["team".into()];
+    let other = Consumption { service: "other", ..call(&names, 100.0, 9) };
+    let [one, two, again] = [(1.0, 0), (2.0, 1), (1.0, 0)].map(|(grams, number)| call(&names, grams, number));
+    budgets.add([one, two, again, other, Consumption { call: None, ..two }], 0);
+    let status = status(&budgets, 0);
+    assert_eq!((status.consumed, &status.services[1]), (105.0, &("s".to_owned(), 5.0)));
+    let kept = serde_json::to_value(budgets.take().entries).unwrap();
+    let expected = serde_json::json!([["team", "m", "other", 100.0], ["team", "m", "s", 5.0]]);
+    assert_eq!((&kept[0]["booked"]["shares"], kept[0]["booked"]["calls"].as_array().unwrap().len()), (&expected, 3));
+}
+
+#[test]
+fn what_a_budget_had_fired_that_is_gone_after_a_restart_ends_and_so_does_one_of_another_unit() {
+    let start = at("2026-05-01T00:00:00Z");
+    let settings = budget("100g", Period::Rolling(Rolling::Day));
+    let live = budgets(&settings, start);
+    live.keep();
+    live.apply(vec![budget("200g", Period::Rolling(Rolling::Day))], start);
+    book(&live, 120.0, start);
+    assert_eq!(thresholds(&live, start), [(50.0, true)]);
+    let mut whole = Vec::new();
+    live.whole(|entry| whole.push(entry));
+    for after in [vec![], vec![budget("1kWh", Period::Rolling(Rolling::Day))]] {
+        let again = restored(whole.clone(), &after, start + 1000);
+        assert!(!again.is_quiet(), "there is something to tell");
+        let news = again.changes(start + 1000);
+        assert_eq!(
+            news.iter().filter(|it| it.change.what == Alarm::Threshold(50.0) && !it.change.is_firing).count(),
+            1
+        );
+        assert_eq!(
+            (&*news[0].budget.name, news[0].budget.limit, news[0].status.consumed),
+            ("team", "200g".parse().unwrap(), 120.0)
+        );
+        assert!(again.firing(start + 1000).is_empty() && again.changes(start + 2000).is_empty(), "once");
+    }
+}
+
+#[test]
+fn a_clock_that_jumped_ahead_and_came_back_holds_no_budget_where_it_is() {
+    let (start, second) = (at("2026-05-10T12:00:00Z"), 1000);
+    let month = BudgetSettings {
+        name: "month".to_owned(),
+        ..budget("100g", Period::Calendar(CalendarUnit::Month, TimeZone::UTC))
+    };
+    let settings = [month, budget("100g", Period::Rolling(Rolling::Hour))];
+    let live = Budgets::default();
+    live.keep();
+    live.apply(settings.to_vec(), start);
+    let names: Vec<Arc<str>> = vec!["team".into(), "month".into()];
+    // A year ahead, for a second; then as it was, with ten grams a minute for half an hour.
+    assert_eq!(live.look_at_clock(start + 365 * DAY), None);
+    live.changes(start + 365 * DAY);
+    let mut news = Vec::new();
+    for tick in 1..=1800 {
+        let now = start + tick * second;
+        news.extend(live.look_at_clock(now));
+        if tick % 60 == 0 {
+            live.add([call(&names, 10.0, tick.unsigned_abs())], now);
+        }
+        live.changes(now);
+    }
+    let by = 365 * DAY - 601 * second;
+    assert_eq!(news, [ClockNews::IsBehind(365 * DAY - second), ClockNews::IsBelieved(by)]);
+    let consumed = |budgets: &Budgets, now| budgets.statuses(now).iter().map(|it| it.1.consumed).collect::<Vec<_>>();
+    assert_eq!(consumed(&live, start + 1800 * second), [300.0, 300.0]);
+    // Nine of the first ten minutes were booked as one, when it was believed.
+    assert_eq!(consumed(&live, start + 100 * MINUTE), [300.0, 0.0], "what is an hour old has left the hour");
+    assert_eq!(consumed(&live, at("2026-06-01T00:00:00Z")), [0.0, 0.0], "and the month ends when it ends");
+    assert!(live.take().is_short, "and all of it is kept anew");
+}

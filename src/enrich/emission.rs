@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::Enricher;
-use super::labels::{LabelReader, Labels, Said, cut};
+use super::labels::{Kept, LabelReader, Labels, Said, cut};
 use super::plan::{Plan, PlannedSpan};
 use super::price::Priced;
 use super::scope::Places;
@@ -195,10 +195,13 @@ pub(super) fn of<'a>(
         let call = span.call.as_ref();
         let has_value = matches!(span.status, Status::Ok | Status::Repriced);
         let priced = call.and_then(|call| call.priced.as_ref()).filter(|_| has_value);
-        let Said { labels, scoped } = reader.read(&span.at);
+        let (labels, budgets) = span.said.as_deref().map(Kept::said).unwrap_or_else(|| {
+            let Said { labels, scoped } = reader.read(&span.at);
+            (labels, enricher.scopes.of(&scoped))
+        });
         let key = Key {
             labels,
-            budgets: enricher.scopes.of(&scoped),
+            budgets,
             provider: span.served,
             model: priced.and_then(|priced| priced.call.model),
             zone: priced.and_then(|priced| priced.estimate.grid.map(|grid| (grid.zone, grid.is_alpha3))),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use super::scope::Places;
 use super::service::Services;
 use crate::otlp::value::{self, Any};
 use crate::otlp::{Extent, Field, Reader, SpanAt, Value};
@@ -66,6 +67,25 @@ pub(super) struct Said<'a> {
     /// The values that scopes ask for, in the order of their keys, up to [`LONGEST_SCOPED`]: whole, and so not cut where a
     /// label is.
     pub(super) scoped: Values<'a>,
+}
+
+/// What a span says of itself, kept until its call is booked: its labels, and the scopes that it falls into.
+#[derive(Debug)]
+pub(super) struct Kept<'a> {
+    service: Text<'a>,
+    attributes: Vec<Text<'a>>,
+    budgets: Places,
+}
+
+impl<'a> Kept<'a> {
+    pub(super) fn new(labels: Labels<'a>, budgets: Places) -> Self {
+        Self { service: labels.service, attributes: labels.attributes.into_vec(), budgets }
+    }
+
+    pub(super) fn said(&self) -> (Labels<'a>, Places) {
+        let attributes = self.attributes.iter().cloned().collect();
+        (Labels { service: self.service.clone(), attributes }, self.budgets.clone())
+    }
 }
 
 /// Reads the labels of the spans of one request.

@@ -50,7 +50,7 @@ use crate::semconv::out;
 use crate::trace::ledger::LedgerSettings;
 use claim::lock;
 use known::KnownSets;
-use labels::LabelReader;
+use labels::{Kept, LabelReader, Said};
 use receipt::ReceiptWriter;
 use root::RootWriter;
 use scope::Scopes;
@@ -244,7 +244,11 @@ impl Enricher {
         }
         let mut reader = LabelReader::new(&self.labels, &self.scopes.keys, plan.request, services);
         for span in &mut plan.spans {
-            span.exceeded = self.scopes.marks(&self.scopes.of(&reader.read(&span.at).scoped));
+            let Said { labels, scoped } = reader.read(&span.at);
+            let budgets = self.scopes.of(&scoped);
+            span.exceeded = self.scopes.marks(&budgets);
+            // What was acknowledged is booked by the same.
+            span.said = Some(Box::new(Kept::new(labels, budgets)));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::Enricher;
 use super::known::Known;
+use super::labels::Kept;
 use super::price::Priced;
 use super::root;
 use super::served::Served;
@@ -47,6 +48,8 @@ pub(crate) struct PlannedSpan<'a> {
     pub(super) call: Option<Call<'a>>,
     /// The exceeded budgets that it falls into, where they are to stand on it.
     pub(super) exceeded: Option<Box<str>>,
+    /// What it says of itself, where that has been read for them.
+    pub(super) said: Option<Box<Kept<'a>>>,
 }
 
 /// One report of a call: its usage, and what that took.
@@ -160,6 +163,7 @@ impl Enricher {
                 conversation: hits.string(Meaning::Conversation),
                 call: None,
                 exceeded: None,
+                said: None,
             };
             if is_enriched {
                 plan.enriched.extend(self.read_enriched(&hits, span, &mut scopes)?);

@@ -6,9 +6,10 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::budget::{Budgets, Entry};
+use crate::budget::{Budgets, Entry, UnixMs};
 use crate::hex;
 
 /// What the first line says.
@@ -28,14 +29,27 @@ pub enum StoreError {
     /// Another process uses it.
     #[error("`{0}` is in use by another process; give each its own `directory`, or end the other one")]
     Taken(PathBuf),
-    /// The system refuses.
-    #[error("`{0}` cannot be used: {1}; write a `directory` that this process may write in")]
-    System(PathBuf, String),
+    /// The system refuses: why, and what helps.
+    #[error("`{0}` cannot be used: {1}; {2}")]
+    System(PathBuf, String, &'static str),
+    /// There is no thread to write with.
+    #[error("no thread can be started to write with: {0}; raise the limit of processes and threads")]
+    Thread(String),
 }
 
 impl StoreError {
-    pub(super) fn of(path: &Path, error: &io::Error) -> Self {
-        Self::System(path.to_owned(), error.to_string())
+    fn of(path: &Path, error: &io::Error) -> Self {
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "write a `directory` that this process may write in"
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory => {
+                "write a `directory` that is a folder, with nothing else in it"
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, or write another `directory`",
+            _ => "look after the disk, or write another `directory`",
+        };
+        Self::System(path.to_owned(), error.to_string(), advice)
     }
 }
 
@@ -57,6 +71,18 @@ pub(super) struct Log {
 struct Extent {
     whole: u64,
     rest: Rest,
+    /// The latest time that an entry tells.
+    latest: Option<UnixMs>,
+}
+
+impl Extent {
+    /// What of budgets is missing where nothing behind the extent counts.
+    fn lacks(&self) -> String {
+        match self.latest.and_then(|at| Timestamp::from_millisecond(at).ok()) {
+            Some(latest) => format!("everything that was booked after {latest:.0} is missing"),
+            None => "all that was ever booked is missing: they begin at nothing".to_owned(),
+        }
+    }
 }
 
 /// What stands behind what could be read.
@@ -76,6 +102,7 @@ impl Log {
         fs::create_dir_all(directory).map_err(refused)?;
         let mut options = OpenOptions::new();
         let lock = options.create(true).truncate(false).write(true);
+        let was_used = directory.join("budgets.lock").exists();
         let lock = lock.open(directory.join("budgets.lock")).map_err(refused)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -88,8 +115,9 @@ impl Log {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(refused(error)),
         };
+        tell(directory, before.as_ref(), was_used);
         match before {
-            Some(Extent { whole, rest: Rest::Nothing | Rest::Torn }) if whole > 0 => {
+            Some(Extent { whole, rest: Rest::Nothing | Rest::Torn, .. }) if whole > 0 => {
                 let anew =
                     if whole > SMALL { write_anew(directory, |each| budgets.whole(each)).map(Some) } else { Ok(None) };
                 match anew {
@@ -103,8 +131,8 @@ impl Log {
                 }
             }
             before => {
-                if let Some(Extent { whole, .. }) = before.filter(|before| before.rest == Rest::Damaged) {
-                    set_aside(&path, whole).map_err(refused)?;
+                if let Some(extent) = before.filter(|before| before.rest == Rest::Damaged) {
+                    set_aside(&path, &extent).map_err(refused)?;
                 }
                 let (file, len) = write_anew(directory, |each| budgets.whole(each)).map_err(refused)?;
                 Ok(Self::of(directory, file, len, lock))
@@ -204,17 +232,43 @@ fn write_anew(directory: &Path, fill: impl FnOnce(&mut dyn FnMut(Entry))) -> io:
     written().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
+/// Says what budgets go on with. What is damaged is said by who sets it aside.
+fn tell(directory: &Path, before: Option<&Extent>, was_used: bool) {
+    let store = directory.display();
+    match before {
+        Some(Extent { rest: Rest::Damaged, .. }) => {}
+        Some(extent) if extent.whole == 0 => {
+            tracing::warn!(%store, "the budgets' store is empty, as if somebody had emptied it: budgets begin at nothing");
+        }
+        Some(Extent { whole, latest, .. }) => {
+            let latest = latest.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+            tracing::info!(%store, bytes = whole, latest = %format_args!("{latest:.0}"), "budgets go on with what was kept");
+        }
+        None if was_used => {
+            tracing::warn!(
+                %store,
+                "the budgets' store is gone from a folder that was used for one: budgets begin at nothing; put `budgets.log` \
+                 back and restart where it is only elsewhere"
+            );
+        }
+        None => tracing::info!(%store, "budgets are kept from now on; nothing was kept before"),
+    }
+}
+
 /// Gives a file another name. It keeps its own until the new one takes its place: a crash in between finds it there.
-fn set_aside(path: &Path, whole: u64) -> io::Result<()> {
+fn set_aside(path: &Path, extent: &Extent) -> io::Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let aside = path.with_extension(format!("log.damaged-{now}"));
     // Not every file system has links.
     fs::hard_link(path, &aside).or_else(|_| fs::copy(path, &aside).map(drop))?;
+    let lost = fs::metadata(path)?.len().saturating_sub(extent.whole);
     tracing::error!(
         file = %path.display(),
         set_aside = %aside.display(),
-        intact_bytes = whole,
-        "the budgets' store is damaged: it is set aside, and budgets go on with what stands before the damage"
+        intact_bytes = extent.whole,
+        lost_bytes = lost,
+        "the budgets' store is damaged and set aside. Budgets go on with what stands before the damage: {}",
+        extent.lacks()
     );
     Ok(())
 }
@@ -240,19 +294,25 @@ fn checked(line: &[u8]) -> Option<&[u8]> {
 /// Reads entry by entry, up to the first that is not as it was written.
 fn read(file: File, mut each: impl FnMut(Entry)) -> io::Result<Extent> {
     let (mut reader, mut whole, mut line) = (BufReader::new(file), 0, Vec::new());
+    let mut latest = None;
     while next(&mut reader, &mut line)? {
         let is_read = match checked(&line) {
             Some(header) if whole == 0 => header == HEADER.as_bytes(),
-            Some(json) if whole > 0 => serde_json::from_slice(json).map(&mut each).is_ok(),
+            Some(json) if whole > 0 => serde_json::from_slice(json)
+                .map(|entry: Entry| {
+                    latest = latest.max(entry.at());
+                    each(entry);
+                })
+                .is_ok(),
             _ => false,
         };
         if !is_read {
             let rest = if whole > 0 && !has_more(&mut reader, &line)? { Rest::Torn } else { Rest::Damaged };
-            return Ok(Extent { whole, rest });
+            return Ok(Extent { whole, rest, latest });
         }
         whole += line.len() as u64;
     }
-    Ok(Extent { whole, rest: Rest::Nothing })
+    Ok(Extent { whole, rest: Rest::Nothing, latest })
 }
 
 /// Whether `line` or anything behind it is as it was written.

@@ -93,7 +93,7 @@ impl Store {
         let (paced, ending) = (Arc::clone(&pace), Arc::clone(&is_ending));
         let run = move || writer.run(&woken, &paced, &ending);
         let spawned = std::thread::Builder::new().name("budgets".to_owned()).spawn(run);
-        let thread = spawned.map_err(|error| StoreError::of(&settings.directory, &error))?;
+        let thread = spawned.map_err(|error| StoreError::Thread(error.to_string()))?;
         let commits = Commits { pace: Arc::clone(&pace), wake, progress, metrics };
         Ok(Self { directory: settings.directory.clone(), commits, pace, is_ending, thread: Some(thread) })
     }

@@ -143,7 +143,8 @@ fn a_folder_belongs_to_one_process_and_has_to_be_one() {
     fs::write(&file, "").unwrap();
     let said = open(&file.join("below"), Sync::EachRequest).0.err().unwrap().to_string();
     assert!(
-        said.contains("cannot be used") && said.ends_with("write a `directory` that this process may write in"),
+        said.contains("cannot be used")
+            && said.ends_with("write a `directory` that is a folder, with nothing else in it"),
         "{said}"
     );
 }

@@ -3,8 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use gramtrace::budget::{Budgets, CallId, Consumption, unix_ms};
+use gramtrace::store::{Store, StoreSettings, Sync};
+use gramtrace::telemetry::StoreMetrics;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tokio::sync::watch;
 
@@ -77,12 +80,53 @@ fn call_g(sink: &Sink) -> Option<f64> {
     }
 }
 
+/// A store that is so long that every start writes it anew: calls of long ago, as far as the test is concerned.
+fn filled(directory: &Path) {
+    let (budgets, now) = (Budgets::default(), unix_ms(SystemTime::now()));
+    let sync = Sync::Within(Duration::from_secs(60));
+    let settings = StoreSettings { directory: directory.to_owned(), sync };
+    let store = Store::open(&settings, &budgets, StoreMetrics::default()).unwrap();
+    for number in 0..90_000_u64 {
+        let call = CallId::new(&[9; 16], &(number + 1).to_be_bytes());
+        let nothing = Consumption { budgets: &[], co2e_g: [0.0; 3], energy_wh: 0.0, model: "m", service: "s", call };
+        budgets.add([nothing], now);
+    }
+    store.end();
+}
+
+/// Starts a process and kills it while it writes its store anew.
+async fn killed_while_it_writes_anew(file: &Path, directory: &Path) {
+    let (file, anew, log) = (file.to_owned(), directory.join("budgets.new"), directory.join("budgets.log"));
+    let start = move || {
+        // Below this it is not written anew.
+        if std::fs::metadata(log).unwrap().len() <= 4 << 20 {
+            return None;
+        }
+        let service = Service::start(&file);
+        let patience = Instant::now();
+        while !anew.exists() {
+            assert!(patience.elapsed() < Duration::from_secs(30), "nothing is written anew");
+            std::thread::yield_now();
+        }
+        service.signal("KILL");
+        Some((service, anew.exists()))
+    };
+    if let Some((service, is_halfway)) = tokio::task::spawn_blocking(start).await.unwrap() {
+        let _ = service.ended().await;
+        println!("killed while the store is written anew{}", if is_halfway { "" } else { ", or right behind it" });
+    }
+}
+
 /// Kills as often as asked, and gives the senders' answers and what is booked to `compare` after each restart: with whether
 /// it is over, and the senders' answers that lie so far behind the last kill that they must be booked.
 async fn killed(sync: &str, compare: impl Fn(Compared)) {
     let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start().await);
-    let file = folder.path().join("gramtrace.yaml");
+    let (file, directory) = (folder.path().join("gramtrace.yaml"), folder.path().join("state"));
     std::fs::write(&file, config(sink.address, folder.path(), sync)).unwrap();
+    // It takes a while to read.
+    if sync == "request" || kills() > KILLS {
+        filled(&directory);
+    }
     let mut life = Life::start(&file).await;
     let (address, addresses) = watch::channel(life.grpc);
     let mut senders = Senders::start(&addresses);
@@ -97,6 +141,9 @@ async fn killed(sync: &str, compare: impl Fn(Compared)) {
         let died = Instant::now();
         let _ = life.service.ended().await;
         let (answered, acknowledged) = (senders.answered(), sink.acknowledged());
+        if kill % 2 == 0 {
+            killed_while_it_writes_anew(&file, &directory).await;
+        }
         life = Life::start(&file).await;
         at_risk.push((died.checked_sub(Duration::from_secs(1)).unwrap_or(started), Instant::now()));
         let safe = senders.answered_outside(&at_risk);

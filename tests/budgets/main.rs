@@ -18,3 +18,4 @@ mod scopes;
 mod senders;
 mod sink;
 mod spans;
+mod store;

@@ -30,7 +30,12 @@ class Image:
         stage = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").rsplit("\nFROM ", 1)[1]
         built = {"/out/gramtrace": gramtrace, str(AUTHORITIES): AUTHORITIES}
         for line in re.findall(r"^COPY (.+)$", stage, re.M):
-            *sources, goal = [word for word in line.split() if not word.startswith("--from=")]
+            *sources, goal = [word for word in line.split() if not word.startswith("--")]
+            if owner := re.search(r"--chown=(\d+):(\d+) ", line):
+                # An empty folder of the image's user.
+                (folder / goal.lstrip("/")).mkdir(parents=True)
+                os.chown(folder / goal.lstrip("/"), *map(int, owner.groups()))
+                continue
             for source in sources:
                 path = folder / goal.lstrip("/") / (Path(source).name if goal.endswith("/") else "")
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,8 +131,15 @@ def claims(gramtrace, folder):
     yield "DNS was asked for the one and not for the other", [] if server.asked == {"by-dns.test"} else [server.asked]
     # A TLS handshake begins with 22, 3: the authorities were read, or there would be none.
     config = folder / "etc" / "gramtrace" / "gramtrace.yaml"
-    config.write_text(config.read_text("utf-8").replace("tls: {insecure: true}", "tls: {insecure: false}"), "utf-8")
+    text = config.read_text("utf-8").replace("tls: {insecure: true}", "tls: {insecure: false}")
+    # And budgets are kept in the folder that is there for them.
+    assert "extensions: [health_check]" in text, text
+    text = text.replace("extensions: [health_check]", "extensions: [health_check, gramtrace_budgets]")
+    text = text.replace("\nextensions:\n", "\nextensions:\n  gramtrace_budgets: {directory: /var/lib/gramtrace}\n")
+    config.write_text(text, "utf-8")
     yield from reached(image, "by-dns.test", b"\x16\x03", scheme="https://")
+    kept = [path.name for path in sorted((folder / "var/lib/gramtrace").iterdir())]
+    yield "budgets are kept in /var/lib/gramtrace", [] if kept == ["budgets.lock", "budgets.log"] else [kept]
     server.close()
 
 

@@ -57,8 +57,8 @@ def selector_problems(one, pods):
 
 def reference_problems(template, maps):
     spec = template["spec"]
-    volumes = {one["name"]: one["configMap"]["name"] for one in spec.get("volumes", [])}
-    problems = [f"no ConfigMap {one}" for one in volumes.values() if one not in maps]
+    volumes = {one["name"]: one.get("configMap", {}).get("name") for one in spec.get("volumes", [])}
+    problems = [f"no ConfigMap {one}" for one in volumes.values() if one and one not in maps]
     for container in spec.get("initContainers", []) + spec["containers"]:
         ports = {one["name"] for one in container.get("ports", [])}
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):

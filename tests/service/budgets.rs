@@ -83,9 +83,15 @@ async fn what_was_acknowledged_is_consumed_and_told_everywhere() {
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.lines().count() == 4 && table.contains("5 gCO2e"), "{table}");
     let csv = process::run(&["budgets", "--config", file_name, "--format", "csv"]);
-    assert!(
-        String::from_utf8(csv.stdout).unwrap().starts_with("name,unit,period,limit,consumed,left,percent,forecast\n")
-    );
+    let csv = String::from_utf8(csv.stdout).unwrap();
+    let head = "name,unit,period,limit,consumed,left,percent,forecast,burn_14.4_long,burn_14.4_short,burn_6_long,burn_6_short,\
+                burn_3_long,burn_3_short,burn_1_long,burn_1_short,model,model_amount,service,service_amount";
+    assert_eq!((csv.lines().next(), csv.lines().count()), (Some(head), 4), "{csv}");
+    let one: Vec<&str> = csv.lines().find(|line| line.starts_with("one,")).unwrap().split(',').collect();
+    assert_eq!((one.len(), one[16], one[18]), (20, "openai/gpt-4o", "shop-assistant"), "{csv}");
+    let [consumed, by_service]: [f64; 2] = [4, 19].map(|column| one[column].parse().unwrap());
+    assert!((by_service / consumed - 1.0).abs() < 1e-12, "all of it by one service: {csv}");
+    assert!(table.lines().any(|line| line.contains("one ") && line.contains(" over ")), "{table}");
 
     // A sender's repeat moves nothing, and a changed limit keeps what was consumed.
     assert!(is_delivered(&grpc(grpc_address).send(Signal::Traces, body(), None).await));
@@ -105,7 +111,14 @@ fn nobody_to_ask_is_said() {
     let file = write(&folder, "gramtrace.yaml", &config("127.0.0.1:1".parse().unwrap(), &free(), "1kg"));
     let output = process::run(&["budgets", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().starts_with("no answer from 127.0.0.1:"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("no answer from 127.0.0.1:")
+            && said
+                .trim_end()
+                .ends_with("; start the service (`gramtrace run`), or name its configuration with `--config`"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::arithmetic::Emphasis;
 use super::console::told;
 use super::{grid, health};
+use crate::budget::BURNS;
 use crate::config::{Config, ConfigErrors, Environment, ExtensionConfig, ListenAddress};
 use crate::units::{Amount, GramsCo2e, WattHours};
 
@@ -63,7 +64,7 @@ pub enum BudgetsError {
     #[error("the lookup API's port is picked at start; write one other than 0")]
     PickedPort,
     /// Nobody answers, or nobody who is this service.
-    #[error("no answer from {0}: {1}; start the service, or name its configuration by --config")]
+    #[error("no answer from {0}: {1}; start the service (`gramtrace run`), or name its configuration with `--config`")]
     Silent(String, String),
     /// Rules cannot say what the configuration says.
     #[error("{0}")]
@@ -117,16 +118,34 @@ fn number(budget: &Value, key: &str) -> f64 {
     budget.get(key).and_then(Value::as_f64).unwrap_or_default()
 }
 
+/// Limits and amounts in `unit`; then the burn rates over both windows of each pair, and who consumed most.
 fn csv(budgets: &[Value]) -> Result<String, BudgetsError> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["name", "unit", "period"].iter().chain(&NUMBERS)).map_err(csv_error)?;
+    let rates = BURNS.iter().flat_map(|burn| ["long", "short"].map(|window| format!("burn_{}_{window}", burn.factor)));
+    let drivers = ["model", "model_amount", "service", "service_amount"];
+    let head = ["name", "unit", "period"].into_iter().chain(NUMBERS).map(str::to_owned);
+    let head: Vec<String> = head.chain(rates).chain(drivers.map(str::to_owned)).collect();
+    table.write_record(&head).map_err(csv_error)?;
     for budget in budgets {
         let texts = ["name", "unit", "period"].map(|key| text(budget, key).to_owned());
         let numbers = NUMBERS.map(|key| number(budget, key).to_string());
-        table.write_record(texts.iter().chain(&numbers)).map_err(csv_error)?;
+        let rates =
+            burns(budget).iter().flat_map(|pair| ["long_rate", "short_rate"].map(|key| number(pair, key).to_string()));
+        let drivers = ["models", "services"].map(|key| budget.get(key).and_then(|top| top.get(0)));
+        let drivers = drivers.into_iter().flat_map(|top| match top {
+            Some(top) => [text(top, "name").to_owned(), number(top, "amount").to_string()],
+            None => Default::default(),
+        });
+        let row: Vec<String> = texts.into_iter().chain(numbers).chain(rates).chain(drivers).collect();
+        table.write_record(&row).map_err(csv_error)?;
     }
     let bytes = table.into_inner().map_err(|error| BudgetsError::Output(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Its pairs of windows.
+fn burns(budget: &Value) -> &[Value] {
+    budget.get("burn").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn csv_error(error: csv::Error) -> BudgetsError {
@@ -148,12 +167,12 @@ fn row(budget: &Value) -> [String; 9] {
         _ => Amount::Co2e(GramsCo2e::LEAST),
     };
     let show = |key: &str| amount.show(number(budget, key));
-    let windows = budget.get("burn").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let over = number(budget, "consumed") - number(budget, "limit");
     let is_fast = |window: &&Value| {
         let factor = number(window, "factor");
         number(window, "long_rate") >= factor && number(window, "short_rate") >= factor
     };
-    let fastest = windows.iter().find(is_fast).map(|window| format!("{:.1}x", number(window, "long_rate")));
+    let fastest = burns(budget).iter().find(is_fast).map(|window| format!("{:.1}x", number(window, "long_rate")));
     let first = |key: &str| budget.get(key)?.get(0)?.get("name")?.as_str();
     let most: Vec<&str> = [first("models"), first("services")].into_iter().flatten().collect();
     [
@@ -162,7 +181,7 @@ fn row(budget: &Value) -> [String; 9] {
         show("limit"),
         show("consumed"),
         format!("{:.1} %", number(budget, "percent")),
-        show("left"),
+        if over > 0.0 { format!("{} over", amount.show(over)) } else { show("left") },
         show("forecast"),
         fastest.unwrap_or_else(|| "no".to_owned()),
         most.join(", "),
