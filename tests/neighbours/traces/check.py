@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path += [str(HERE.parents[1] / "clients"), str(HERE.parent)]
 
+import budgets as of_budgets  # noqa: E402
 import page as pages  # noqa: E402
 import traffic  # noqa: E402
 from report import Report  # noqa: E402
@@ -304,7 +305,25 @@ def screenshots(api, trace_id, folder):
         pages.browse(url, f"--window-size={size}", f"--screenshot={folder / (name + '.png')}", *more)
 
 
-PARTS = {"jaeger": jaeger, "phoenix": phoenix, "page": page}
+def budgets(options, folder):
+    """The page of budgets in Chromium: every cell says what the API does."""
+    addresses = {name: local(free_port()) for name in ("http", "health", "api")}
+    config, url = folder / "budgets.yaml", f"http://{addresses['api']}"
+    config.write_text(of_budgets.CONFIG.format(**addresses), "utf-8")
+    up = health(int(addresses["health"].rsplit(":", 1)[1]))
+    hop = Process("gramtrace", [options.gramtrace, "run", "--config", config], {}, folder / "gramtrace.log", up).start()
+    try:
+        for service in ("shop", "search"):
+            traffic.send(addresses["http"], traffic.gen_ai, {"service.name": service})
+        _, before = ask(f"{url}/api/v1/budgets")
+        shown = pages.Page(pages.browse(f"{url}/budgets"))
+        _, after = ask(f"{url}/api/v1/budgets")
+        return list(of_budgets.claims(shown, before["budgets"], after["budgets"]))
+    finally:
+        hop.stop()
+
+
+PARTS = {"jaeger": jaeger, "phoenix": phoenix, "page": page, "budgets": budgets}
 
 
 def main():
