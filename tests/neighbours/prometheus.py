@@ -5,8 +5,10 @@ Knows Prometheus' HTTP API and the dashboard's JSON; the processes are elsewhere
 """
 
 import hashlib
+import itertools
 import json
 import math
+import os
 import re
 import subprocess
 import time
@@ -14,6 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import dashboard
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.common.v1 import common_pb2
 from stage import free_port, local, ports
@@ -23,6 +26,7 @@ RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "emissions.json"
 CORPUS = ROOT / "tests" / "corpus"
 PATIENCE_SECONDS = 60
+DRAWN_SECONDS = int(os.environ.get("GRAMTRACE_DASHBOARD_SECONDS", "120"))
 RESPONSE_IDS = {"gen_ai.response.id", "ai.response.id", "llm.openai.id"}
 TEAMS = ("search", "support", "research")
 
@@ -111,10 +115,14 @@ def panel_queries():
     """(title, expression, whether it is asked for one moment) of every query of the dashboard."""
     for panel in json.loads(DASHBOARD.read_text("utf-8"))["panels"]:
         for target in panel.get("targets", []):
-            text = target["expr"]
-            for variable, value in (("$__range", "30s"), ("$__rate_interval", "10s"), ("$attribute", "team")):
-                text = text.replace(variable, value)
-            yield panel["title"], re.sub(r"\$(service|model|zone)\b", ".*", text), target["instant"]
+            yield panel["title"], expanded(target["expr"]), target["instant"]
+
+
+def expanded(text, shown="30s"):
+    """With values for the dashboard's variables; `shown` is the time that is."""
+    for variable, value in (("$__range", shown), ("$__rate_interval", "10s"), ("$attribute", "team")):
+        text = text.replace(variable, value)
+    return re.sub(r"\$(service|model|zone)\b", ".*", text)
 
 
 def file_claims():
@@ -177,7 +185,25 @@ def scraped(stage, folder):
         results.append((f"panel `{title}` has data: {expression}", eventually(lambda: ask(expression))))
     results.append(("the range is around the value", is_in_order(api)))
     results.append(("an exemplar leads to a trace", eventually(lambda: exemplar_traces(api))))
+    if picture := os.environ.get("GRAMTRACE_DASHBOARD"):
+        draw(Path(picture), (hop, api), captured)
     return f"{len(captured) * 8} captured exports, {len(titles)} panels", results
+
+
+def draw(picture, neighbours, captured):
+    """The dashboard's panels as a picture, of two minutes in which the captured exports pass with ups and downs."""
+    (hop, api), began = neighbours, time.monotonic()
+    for number in itertools.count(8):
+        if (passed := time.monotonic() - began) > DRAWN_SECONDS:
+            break
+        share = 0.55 + 0.45 * math.sin(passed / 15)
+        for place, body in enumerate(captured):
+            if place % 10 < 10 * share:
+                post(hop["http"], as_new_calls(body, number))
+        seen = api.query("sum(gramtrace_calls_total)")
+        eventually(lambda: api.query("sum(gramtrace_calls_total)") > seen)
+    shown = lambda text: expanded(text, f"{DRAWN_SECONDS}s")  # noqa: E731
+    picture.write_text(dashboard.Picture(api, shown, DRAWN_SECONDS).drawn(DASHBOARD), "utf-8")
 
 
 def has_labels(api):
