@@ -1,5 +1,6 @@
 //! How long a page of ten thousand series takes, and what it costs those who book meanwhile.
-//! A measurement: `cargo test --release --test admin -- --ignored --nocapture`.
+//! A measurement: `cargo test --release --test admin -- --ignored --nocapture`. On two cores, without link-time optimisation: a
+//! page takes 3 ms (slowest of 20: 5.2 ms); a booking 0.8 µs, p99.9 13 µs alone and 17 µs while pages are read without a pause.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -19,7 +19,7 @@ def short(number, unit):
     if unit == "percentunit":
         return f"{number * 100:.3g} %"
     prefix = ""
-    if unit in SCALED:
+    if unit in SCALED and number:
         for size, name in ((1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"), (1e-6, "µ")):
             if abs(number) >= size or size == 1e-6:
                 number, prefix = number / size, name
@@ -70,7 +70,7 @@ class Picture:
 
     def _instant(self, target):
         found = self._api.get("query", query=self._expand(target["expr"]), time=self._now)["result"]
-        return [(named(it["metric"], target.get("legendFormat")), float(it["value"][1]), it["metric"]) for it in found]
+        return [(named(it["metric"], self._expand(target.get("legendFormat") or "")), float(it["value"][1]), it["metric"]) for it in found]
 
     def _numbers(self, panel, unit, w, h):
         found = [one for target in panel["targets"] for one in self._instant(target)][:8]
@@ -86,7 +86,7 @@ class Picture:
             return
         for place, (name, value, _) in enumerate(found):
             x = w * (place + 0.5) / max(1, len(found))
-            yield text(x, h / 2 + 22, short(value, unit), 22 if len(found) < 3 else 15, "#3274d9", "middle")
+            yield text(x, h / 2 + 22, short(value, unit), 22 if len(found) < 2 else 14, "#3274d9", "middle")
             yield text(x, h - 10, name, 10, "#777", "middle")
 
     def _table(self, panel, unit, w, h):
@@ -110,7 +110,7 @@ class Picture:
             asked = {"start": self._now - self._seconds, "end": self._now, "step": max(1, self._seconds // 120)}
             for it in self._api.get("query_range", query=self._expand(target["expr"]), **asked)["result"]:
                 points = [(float(at), float(value)) for at, value in it["values"] if not math.isnan(float(value))]
-                series.append((named(it["metric"], target.get("legendFormat")), points))
+                series.append((named(it["metric"], self._expand(target.get("legendFormat") or "")), points))
         series.sort(key=lambda one: -max([value for _, value in one[1]] or [0]))
         legend = math.ceil(min(len(series), SHOWN) / 2) * 15
         left, top, right, bottom = 78, HEAD + 6, w - 14, h - 22 - legend
