@@ -7,16 +7,20 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// <https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html>
-const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-/// From this size on a piece goes back to the system the moment that it is free. By itself glibc raises the threshold as
-/// pieces are freed, up to 32 MiB, and then keeps several times what the memory limit allows.
-const FROM_BYTES: &str = "1048576";
+/// What the service sets: <https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html>.
+///
+/// From the first number of bytes on a piece goes back to the system the moment that it is free. By itself glibc raises
+/// that threshold as pieces are freed, up to 32 MiB, and then keeps several times what the memory limit allows.
+///
+/// Smaller pieces stay until so much of a heap's end is free. By itself glibc would keep 128 KiB, once the first number is
+/// set: then the buffers of every request go back, and the next request is given new pages, one fault each.
+pub const ALLOCATOR: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "4194304")];
 
 /// Starts this process again, with the same number and arguments, where large pieces would stay with it when they are free.
 /// Returns where that is so already, or cannot be helped: then the memory limit holds less closely.
 pub fn give_back_large_pieces() {
-    if !cfg!(all(target_os = "linux", target_env = "gnu")) || env::var_os(MMAP_THRESHOLD).is_some() {
+    let is_set = ALLOCATOR.iter().any(|(name, _)| env::var_os(name).is_some());
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) || is_set {
         return;
     }
     // Once it has come back, nothing has changed.
@@ -29,5 +33,5 @@ fn start_again() -> io::Result<Infallible> {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    Err(command.args(arguments).env(MMAP_THRESHOLD, FROM_BYTES).exec())
+    Err(command.args(arguments).envs(ALLOCATOR).exec())
 }

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use allocator::give_back_large_pieces;
+pub use allocator::{ALLOCATOR, give_back_large_pieces};
 pub use args::{
     CallArgs, CompareArgs, CompletionsArgs, EstimateArgs, ExplainArgs, FactorsArgs, FactorsCheckArgs, FactorsCommand,
     Format, ImportArgs, ListArgs, RegistryArgs, ResolveArgs, ShowArgs,

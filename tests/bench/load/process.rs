@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use gramtrace::wire::Encoding;
 
 use crate::cases::{self, Case, Subject};
+use crate::traffic::ORIGIN_KEYS;
 use crate::{collector, proxy};
 
 /// A process that is ended when it is dropped.
@@ -28,12 +30,7 @@ impl Running {
                 let mut command = Command::new(std::env::current_exe().unwrap());
                 let does_gzip = subject == Subject::Recompressing;
                 command.env(proxy::ROLE, format!("{backend} {} {does_gzip}", case.is_http));
-                command
-            }
-            Subject::Forwarding | Subject::Headline | Subject::Standard => {
-                std::fs::write(&path, config(case, subject, backend)).unwrap();
-                let mut command = Command::new(env!("CARGO_BIN_EXE_gramtrace"));
-                command.env_clear().args(["run", "--config"]).arg(path);
+                command.envs(gramtrace::cli::ALLOCATOR);
                 command
             }
             Subject::Collector | Subject::CollectorTransforming => {
@@ -41,6 +38,13 @@ impl Running {
                 std::fs::write(&path, collector::config(case, subject, listen, backend)).unwrap();
                 let mut command = Command::new(cases::collector().expect("it was there"));
                 command.env("GOMAXPROCS", &threads).arg("--config").arg(path);
+                command
+            }
+            _ => {
+                std::fs::write(folder.path().join("more.yaml"), more_models(subject)).unwrap();
+                std::fs::write(&path, config(case, subject, (backend, folder.path()))).unwrap();
+                let mut command = Command::new(env!("CARGO_BIN_EXE_gramtrace"));
+                command.env_clear().args(["run", "--config"]).arg(path);
                 command
             }
         };
@@ -68,6 +72,14 @@ impl Running {
         tasks.flatten().filter_map(of_task).filter_map(first).sum()
     }
 
+    /// Pages of memory that it was given one by one.
+    pub fn page_faults(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name, which may hold anything, ends with the last bracket; `minflt` is the eighth behind it.
+        let rest = stat.rsplit(')').next().unwrap();
+        rest.split_whitespace().nth(7).unwrap().parse().unwrap()
+    }
+
     pub fn peak_rss_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -91,7 +103,36 @@ pub fn compression(case: &Case) -> &'static str {
     }
 }
 
-fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
+/// A registry of models that nobody asks for.
+fn more_models(subject: Subject) -> String {
+    let Subject::Models(models) = subject else { return String::new() };
+    let model = |number: u32| {
+        format!(
+            "  - {{id: acme/model-{number}, match: [{{name: model-{number}-of-acme}}], architecture: {{total_b: {}}}, \
+             tier: E, sources: [ecologits-0.11.3]}}\n",
+            1 + number % 70
+        )
+    };
+    format!("models:\n{}", (0..models).map(model).collect::<String>())
+}
+
+/// What the processor is told beside its detail.
+fn more_settings(subject: Subject, folder: &Path) -> String {
+    match subject {
+        Subject::HeadlineAlone => ", trace: {max_traces: 0}".to_owned(),
+        Subject::Budgets => {
+            let budget = |number: u32| {
+                format!("{{name: 'budget-{number}', match: {{team.name: 'name-{}'}}, limit: 5kg}}", number % 10)
+            };
+            let budgets = (0..100).map(budget).collect::<Vec<_>>().join(", ");
+            format!(", labels: {{attributes: [{}]}}, budgets: [{budgets}]", ORIGIN_KEYS.join(", "))
+        }
+        Subject::Models(_) => format!(", registry: [builtin, '{}']", folder.join("more.yaml").display()),
+        _ => String::new(),
+    }
+}
+
+fn config(case: &Case, subject: Subject, (backend, folder): (SocketAddr, &Path)) -> String {
     let compression = compression(case);
     let (protocol, exporter) = if case.is_http {
         ("http", format!("otlp_http: {{endpoint: 'http://{backend}', compression: {compression}}}"))
@@ -100,14 +141,15 @@ fn config(case: &Case, subject: Subject, backend: SocketAddr) -> String {
         ("grpc", format!("otlp_grpc: {{endpoint: '{backend}', {tls}, compression: {compression}}}"))
     };
     let (detail, processors) = match subject {
-        Subject::Headline => ("headline", "[gramtrace]"),
-        Subject::Standard => ("standard", "[gramtrace]"),
+        Subject::Headline | Subject::HeadlineAlone => ("headline", "[gramtrace]"),
+        Subject::Standard | Subject::Budgets | Subject::Models(_) => ("standard", "[gramtrace]"),
         _ => ("standard", "[]"),
     };
+    let more = more_settings(subject, folder);
     let name = exporter.split(':').next().unwrap_or_default();
     format!(
         "receivers: {{otlp: {{protocols: {{{protocol}: {{endpoint: '127.0.0.1:0'}}}}}}}}
-processors: {{gramtrace: {{detail: {detail}}}}}
+processors: {{gramtrace: {{detail: {detail}{more}}}}}
 exporters: {{{exporter}}}
 extensions: {{health_check: {{endpoint: '127.0.0.1:0'}}}}
 service:

@@ -35,7 +35,7 @@ pub fn line(case: &Case, of_case: &OfCase) -> String {
 pub fn page(results: &[(Case, OfCase)], is_quick: bool) -> String {
     let mut page = String::from(
         "| case | what | CPU s a million spans: median (least to most) | ratio: median (least to most) | peak memory, MiB \
-         | ms at a fixed rate: p50, p99, p99.9 |\n|---|---|--:|--:|--:|--:|\n",
+         | new pages a request | ms at a fixed rate: p50, p99, p99.9 |\n|---|---|--:|--:|--:|--:|--:|\n",
     );
     for (case, of_case) in results {
         for (subject, measured) in of_case {
@@ -44,6 +44,7 @@ pub fn page(results: &[(Case, OfCase)], is_quick: bool) -> String {
             let ratios = ratios(of_case, measured);
             let (low, high) = spread(&ratios);
             let rss = measured.iter().map(|run| run.rss_mib).fold(0.0, f64::max);
+            let faults = median(measured.iter().map(|run| run.faults).collect());
             let latency = measured.iter().filter_map(|run| run.latency_ms).collect::<Vec<_>>();
             let latency = match &latency[..] {
                 [] => String::new(),
@@ -53,7 +54,8 @@ pub fn page(results: &[(Case, OfCase)], is_quick: bool) -> String {
             };
             let _ = writeln!(
                 page,
-                "| {} | {} | {:.2} ({least:.2} to {most:.2}) | {:.2} ({low:.2} to {high:.2}) | {rss:.0} | {latency} |",
+                "| {} | {} | {:.2} ({least:.2} to {most:.2}) | {:.2} ({low:.2} to {high:.2}) | {rss:.0} | {faults:.1} \
+                 | {latency} |",
                 case.name,
                 subject.name(),
                 median(cpu),

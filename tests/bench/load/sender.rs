@@ -14,11 +14,10 @@ use gramtrace::otlp::Signal;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::cases::Case;
+use crate::cases::{Case, FRAME};
+use crate::frames::Frames;
 use crate::traffic::Traffic;
 
-/// Spans of one run, about.
-const SPANS: usize = 60_000;
 /// Requests on their way at a time.
 const IN_FLIGHT: usize = 8;
 
@@ -32,6 +31,7 @@ pub struct Load {
 
 enum Line {
     Grpc(Box<GrpcExporter>),
+    Frames(Box<Frames>),
     Http(Box<HttpExporter>),
 }
 
@@ -49,6 +49,9 @@ impl Sender {
                 let settings = HttpExporterSettings { name, endpoints, tls, encoding, level, headers, timeout };
                 return Line::Http(Box::new(HttpExporter::new(settings).unwrap()));
             }
+            if case.max_frame < FRAME {
+                return Line::Frames(Box::new(Frames::new(&url, case.max_frame)));
+            }
             let (endpoint, keepalive) = (url.clone(), Keepalive::default());
             let settings = GrpcExporterSettings { name, endpoint, tls, encoding, level, headers, timeout, keepalive };
             Line::Grpc(Box::new(GrpcExporter::new(settings).unwrap()))
@@ -56,9 +59,10 @@ impl Sender {
         Self((0..case.connections).map(line).collect())
     }
 
-    async fn send(&self, number: usize, body: Bytes) {
+    pub async fn send(&self, number: usize, body: Bytes) {
         let outcome = match &self.0[number % self.0.len()] {
             Line::Grpc(line) => line.send(Signal::Traces, body, None).await,
+            Line::Frames(line) => line.send(body).await,
             Line::Http(line) => line.send(Signal::Traces, body, None).await,
         };
         assert!(matches!(outcome, Outcome::Delivered { .. }), "{outcome:?}");
@@ -66,8 +70,8 @@ impl Sender {
 }
 
 impl Load {
-    pub fn new(case: &Case, is_quick: bool) -> Self {
-        let spans = if is_quick { SPANS / 2 } else { SPANS };
+    /// About so many spans.
+    pub fn new(case: &Case, spans: usize) -> Self {
         let requests = (spans / case.shape.spans).clamp(case.connections.max(8), 20_000);
         let mut traffic = Traffic::new(case.shape);
         let mut bodies =

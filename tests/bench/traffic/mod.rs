@@ -58,10 +58,16 @@ pub struct Shape {
     pub gen_ai: GenAi,
     pub size: Size,
     pub order: Order,
+    /// Combinations of values that the attributes of [`ORIGIN_KEYS`] have on resources; 0 leaves them out.
+    pub origins: usize,
 }
 
+/// Attributes by which calls can be told apart beside their service.
+pub const ORIGIN_KEYS: [&str; 4] = ["team.name", "feature.name", "tenant.tier", "deployment.environment.name"];
+
 /// The mix that the bars are about.
-pub const MIX: Shape = Shape { spans: 512, gen_ai: GenAi::Fifth, size: Size::Usual, order: Order::Ascending };
+pub const MIX: Shape =
+    Shape { spans: 512, gen_ai: GenAi::Fifth, size: Size::Usual, order: Order::Ascending, origins: 0 };
 
 impl Shape {
     /// Spans of a request that are model calls.
@@ -112,6 +118,11 @@ impl Traffic {
         }
     }
 
+    /// A template for requests of this shape.
+    pub fn template(&mut self) -> Template {
+        Template(self.message())
+    }
+
     fn message(&mut self) -> ExportTraceServiceRequest {
         let first = self.made * self.shape.spans as u64;
         self.made += 1;
@@ -120,6 +131,14 @@ impl Traffic {
             .map(|start| self.resource_spans(first, start..self.shape.spans.min(start + SPANS_A_RESOURCE)))
             .collect();
         ExportTraceServiceRequest { resource_spans }
+    }
+
+    /// Where the `number`th resource is told to be from.
+    fn origin(&self, number: u64) -> impl Iterator<Item = KeyValue> {
+        let at = number.checked_rem(self.shape.origins as u64);
+        let values = at.map(|at| [at % 10, at / 10 % 10, at / 100 % 10, at / 1000]);
+        let pairs = ORIGIN_KEYS.into_iter().zip(values.into_iter().flatten());
+        pairs.map(|(key, value)| text(key, format!("{}-{value}", key.split('.').next_back().unwrap_or_default())))
     }
 
     /// One service: its ordinary spans by scope, then its model calls, seen by one instrumentation.
@@ -143,7 +162,23 @@ impl Traffic {
             let spans = calls.iter().enumerate().map(|(at, &index)| stamped(index, &set.spans[at % set.spans.len()]));
             scope_spans.push(in_scope(&set.scope, spans.collect()));
         }
-        ResourceSpans { resource: Some(resource(number)), scope_spans, schema_url: String::new() }
+        let mut resource = resource(number);
+        resource.attributes.extend(self.origin(first / SPANS_A_RESOURCE as u64 + number as u64));
+        ResourceSpans { resource: Some(resource), scope_spans, schema_url: String::new() }
+    }
+}
+
+/// A request that is made once and sent often, each time with other traces.
+#[derive(Debug)]
+pub struct Template(ExportTraceServiceRequest);
+
+impl Template {
+    /// The spans of the template with numbers from `first` on, encoded, and the id of the first.
+    pub fn request(&mut self, first: u64) -> (Vec<u8>, Vec<u8>) {
+        let scopes = self.0.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans);
+        let spans = scopes.flat_map(|scope| &mut scope.spans);
+        spans.zip(first..).for_each(|(span, number)| stamp(span, number));
+        (self.0.encode_to_vec(), mixed(first + 1).to_be_bytes().to_vec())
     }
 }
 
