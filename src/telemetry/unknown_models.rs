@@ -107,15 +107,20 @@ fn cleaned(name: &str) -> String {
     name.get(..end).unwrap_or_default().chars().filter(|character| !character.is_control()).collect()
 }
 
-/// An entry of the list `models` of a registry file, on one line, with the numbers to be filled in. Names stand in JSON
-/// quotes, which YAML reads as they are.
+/// An entry of the list `models` of a registry file, on one line, with what is in capitals to be filled in: it loads then,
+/// whoever serves the model. Names stand in JSON quotes, which YAML reads as they are.
 fn stub(name: &str, provider: &str) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let maker = if provider.is_empty() { "MAKER" } else { provider };
+    let in_id = |one: char| if one.is_ascii_graphic() { one.to_ascii_lowercase() } else { '-' };
+    let own: String = name.chars().map(in_id).collect();
+    // Who serves a model may be a cloud, in several words.
+    let is_word = !provider.is_empty() && provider.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let maker = if is_word { provider } else { "MAKER" };
+    let id = if own.contains('/') { own } else { format!("{maker}/{own}") };
     format!(
-        "- {{id: {}, match: [{{provider: {}, name: {}}}], factor: FACTOR, tier: E, sources: [SOURCE]}}",
-        quoted(&format!("{maker}/{}", name.to_lowercase())),
-        quoted(provider),
+        "- {{id: {}, match: [{}], factor: {{energy_j_per_output_token: NUMBER, boundary: facility}}, tier: E, \
+         sources: [SOURCE]}}",
+        quoted(&id),
         quoted(name)
     )
 }
@@ -153,6 +158,6 @@ mod tests {
         let listed = unknown.list().models.remove(0);
         assert!(listed.name.len() <= LONGEST && !listed.name.contains(char::is_control));
         let stub: serde_yaml::Value = serde_yaml::from_str(&listed.stub).unwrap();
-        assert_eq!(stub[0]["match"][0]["name"].as_str(), Some(listed.name.as_str()));
+        assert_eq!(stub[0]["match"][0].as_str(), Some(listed.name.as_str()));
     }
 }

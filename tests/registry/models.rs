@@ -123,3 +123,25 @@ fn every_factor_has_a_source_that_is_known() {
         }
     }
 }
+
+/// What the log and the lookup API write for a name that nobody has.
+#[test]
+fn the_entry_that_is_offered_for_an_unknown_model_loads_once_it_is_filled_in() {
+    let metrics = gramtrace::telemetry::Metrics::new();
+    for (name, provider) in [
+        ("nobodys-model", None),
+        ("Nobody's \"Model\" 2", Some("azure.ai.openai")),
+        ("acme/Chat-é:7b", Some("acme")),
+        ("chat-9", Some("acme")),
+    ] {
+        metrics.unknown_model(name, provider);
+        let listed = metrics.unknown_models().models;
+        let stub = &listed.iter().find(|model| model.name == name).expect("the name").stub;
+        let filled = [("MAKER", "acme"), ("NUMBER", "2"), ("SOURCE", "\"https://example.com\"")]
+            .iter()
+            .fold(stub.clone(), |stub, (hole, filling)| stub.replace(hole, filling));
+        let registry = crate::over("mine.yaml", &format!("models:\n  {filled}\n"));
+        let model = found(&registry, provider.unwrap_or_default(), name).expect("the model");
+        assert!(model.id().starts_with("acme/") && model.factor().is_some(), "{filled}");
+    }
+}
