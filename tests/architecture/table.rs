@@ -32,7 +32,7 @@ pub(crate) const ALLOWED: &[Row] = &[
     pure("trace", &["hex", "keyed", "units", "semconv"]),
     pure("enrich", &["otlp", "genai", "factors", "estimate", "keyed", "trace", "semconv", "units"]),
     pure("config", &["document", "otlp", "semconv", "units"]),
-    pure("budget", &["hex", "units"]).on(&["jiff", "serde"]),
+    pure("budget", &["hex", "units"]).on(&["jiff", "serde", "sha2"]),
     impure("rejection", &["wire"]),
     impure("telemetry", &["budget", "hex", "keyed", "otlp", "units"]),
     impure("store", &["budget", "hex", "telemetry"]),
